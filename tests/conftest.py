@@ -1,0 +1,39 @@
+"""What holds for every test: the two hypothesis profiles and the `--soak` switch. Nothing else belongs here;
+the `sim` fixture comes from the product's own pytest plugin.
+
+`default` draws the same examples in every run, so that a red build means the change, not the dice.
+`soak` draws fresh ones, many more of them, and runs the tests marked `soak`. A test that wants more examples
+than its profile gives does not pin `max_examples`; it is marked `soak` instead.
+"""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("default", deadline=None, derandomize=True, max_examples=30, print_blob=True)
+settings.register_profile(
+    "soak",
+    deadline=None,
+    derandomize=False,
+    max_examples=500,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--soak", action="store_true", help="run the long forms: fresh seeds, many more examples")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not config.getoption("--hypothesis-profile", default=None):
+        settings.load_profile("soak" if config.getoption("--soak") else "default")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--soak"):
+        return
+    for item in items:
+        if item.get_closest_marker("soak"):
+            item.add_marker(pytest.mark.skip(reason="a long form: make soak"))
