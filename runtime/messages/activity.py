@@ -1,0 +1,141 @@
+"""What an ActivityDO is told and what it answers. Records only.
+
+An attempt is fenced by its ``token``: a lease, heartbeat or result that carries the token of another
+attempt is refused with code ``stale_token``.
+"""
+
+from __future__ import annotations
+
+from ..history import Failure, Header, Payload, RetryPolicyRecord
+from ..records import record
+
+Payloads = tuple[Payload, ...]
+
+
+@record
+class ScheduleActivityTask:
+    """From the WorkflowDO: run this activity until it ends, then tell ``workflow_key`` (ActivityResolved)."""
+
+    namespace: str
+    workflow_key: str
+    workflow_id: str
+    run_id: str
+    workflow_type: str
+    activity_id: str
+    scheduled_event_id: int
+    activity_type: str
+    task_queue: str
+    scheduled_ns: int
+    input: Payloads = ()
+    header: Header | None = None
+    retry_policy: RetryPolicyRecord | None = None
+    schedule_to_close_timeout_ns: int | None = None
+    schedule_to_start_timeout_ns: int | None = None
+    start_to_close_timeout_ns: int | None = None
+    heartbeat_timeout_ns: int | None = None
+
+
+@record
+class CancelActivityTask:
+    """From the WorkflowDO: ask the activity to stop; it learns of it through its next heartbeat."""
+
+    run_id: str
+    scheduled_event_id: int
+
+
+@record
+class AbandonActivityTask:
+    """From the WorkflowDO: the run is closed; no one waits for this activity any more."""
+
+    run_id: str
+    scheduled_event_id: int
+
+
+@record
+class ActivityTask:
+    """What travels on the queue: a reference, never the input."""
+
+    namespace: str
+    task_queue: str
+    activity_key: str
+    token: str
+
+
+@record
+class LeaseActivity:
+    """From a worker that took the task: may I run it?"""
+
+    token: str
+    identity: str = ""
+
+
+@record
+class Leased:
+    """Everything an attempt needs. Renew within ``lease_ns``."""
+
+    namespace: str
+    workflow_id: str
+    run_id: str
+    workflow_type: str
+    activity_id: str
+    activity_type: str
+    task_queue: str
+    attempt: int
+    token: str
+    lease_ns: int
+    scheduled_ns: int
+    attempt_scheduled_ns: int
+    started_ns: int
+    input: Payloads = ()
+    header: Header | None = None
+    heartbeat_details: Payloads = ()
+    start_to_close_timeout_ns: int | None = None
+    schedule_to_close_timeout_ns: int | None = None
+    heartbeat_timeout_ns: int | None = None
+    retry_policy: RetryPolicyRecord | None = None
+
+
+@record
+class RenewLease:
+    token: str
+
+
+@record
+class RecordHeartbeat:
+    token: str
+    details: Payloads = ()
+
+
+@record
+class AttemptStatus:
+    """Answer to a renewal or heartbeat."""
+
+    cancel_requested: bool = False
+
+
+@record
+class CompleteActivity:
+    token: str
+    result: Payloads = ()
+    identity: str = ""
+
+
+@record
+class FailActivity:
+    token: str
+    failure: Failure
+    identity: str = ""
+
+
+@record
+class ReportActivityCanceled:
+    token: str
+    details: Payloads = ()
+    identity: str = ""
+
+
+@record
+class DeferActivity:
+    """The attempt goes on outside any worker; it will be completed by its token (asynchronous completion)."""
+
+    token: str

@@ -1,0 +1,49 @@
+"""What a HistoryDO (the archive of one run) is told and what it answers. Records only."""
+
+from __future__ import annotations
+
+from ..history import HistoryEvent
+from ..records import record
+
+
+@record
+class AppendEvents:
+    """Events of one run, in order. Appending an event id that is there already changes nothing."""
+
+    namespace: str
+    workflow_id: str
+    run_id: str
+    events: tuple[HistoryEvent, ...]
+    closed: bool = False
+    """True with the last events of the run."""
+
+
+@record
+class ReadArchive:
+    """Read events after ``after_event_id``."""
+
+    after_event_id: int = 0
+
+
+@record
+class ReadVersions:
+    """Read the version log of the run's history file: one entry per append."""
+
+
+@record
+class ArchiveVersion:
+    """One version of the file: the run's history up to ``last_event_id`` as of ``appended_ns``."""
+
+    number: int
+    last_event_id: int
+    appended_ns: int
+    path: str
+
+
+@record
+class ArchiveReply:
+    run_id: str = ""
+    workflow_id: str = ""
+    events: tuple[HistoryEvent, ...] = ()
+    closed: bool = False
+    versions: tuple[ArchiveVersion, ...] = ()

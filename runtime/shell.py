@@ -1,0 +1,256 @@
+"""The one piece of the engine that awaits the host on an object's behalf.
+
+    load -> receive -> commit(rows + outbox + alarm) -> reply       one message at a time
+    a pump per receiver delivers the outbox, beside the turns
+
+Invariants
+- The queue covers load, receive and commit, never a call to another object: a parent that delivers
+  StartChild while the child answers does not deadlock.
+- Nothing leaves before the commit that caused it: sends, replies, waiters and workflow tasks are all
+  released after it.
+- What a handler or a commit raises kills the incarnation, its cache included. Callers then see an
+  unknown outcome and ask again with the same request id.
+- An outbox row is deleted with the next commit after its acknowledgement, or by the redelivery alarm.
+  Until then a crash may deliver it again; receivers are idempotent.
+- The alarm is a whole millisecond, rounded up, strictly later than the one that is running.
+
+Imports no host implementation and no actor.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Any, Protocol
+
+from .actor import OUTBOX, Actor, AfterDelivery, Alarm, Deferred, OutboxEntry, Refusal, State, Turn
+from .durations import MILLISECOND, SECOND
+from .errors import HostError
+from .host import Change, Commit, ObjectHost
+
+REDELIVERY_DELAY_NS = 10 * SECOND
+REDELIVERY_DELAY_MAX_NS = 600 * SECOND
+
+
+class Executor(Protocol):
+    """Turns workflow tasks into completions; see ``workflow_task``."""
+
+    def polls(self, namespace: str, task_queue: str) -> bool:
+        """Does a worker here take workflow tasks of ``task_queue``?"""
+        ...
+
+    async def execute(self, key: str, task: Any) -> Any:
+        """Run ``task`` for the object ``key``; the message to give back to it, or None."""
+        ...
+
+    def evict(self, key: str) -> None:
+        """Forget everything cached for the object ``key``; changes nothing but speed."""
+        ...
+
+
+class _Lane:
+    """Outbox entries for one receiver, delivered first in first out."""
+
+    __slots__ = ("entries", "failures", "retry_at_ns", "running")
+
+    def __init__(self) -> None:
+        self.entries: deque[OutboxEntry] = deque()
+        self.running = False
+        self.failures = 0
+        self.retry_at_ns = 0
+
+
+class Shell:
+    """Drives one incarnation of one durable object."""
+
+    __slots__ = (
+        "_acknowledged",
+        "_actor",
+        "_armed_ns",
+        "_busy",
+        "_executor",
+        "_host",
+        "_key",
+        "_lanes",
+        "_queue",
+        "_state",
+        "_waiters",
+    )
+
+    def __init__(self, key: str, actor: Actor[Any], host: ObjectHost, executor: Executor) -> None:
+        self._key = key
+        self._actor = actor
+        self._host = host
+        self._executor = executor
+        self._state: State | None = None
+        self._busy = False
+        self._queue: deque[asyncio.Future[None]] = deque()
+        self._lanes: dict[str, _Lane] = {}
+        self._acknowledged: list[int] = []
+        self._waiters: dict[str | int, list[asyncio.Future[Any]]] = {}
+        self._armed_ns: int | None = None
+
+    @property
+    def state(self) -> State | None:
+        """The cached state, for inspection; None before the first message."""
+        return self._state
+
+    async def handle(self, message: Any) -> Any:
+        """Apply one message and return its reply, after the commit that makes it true."""
+        reply = await self._enter(message, None)
+        kind = type(reply)
+        if kind is Deferred:
+            return await self._wait(reply.token)
+        if kind is AfterDelivery:
+            if self._is_pending(reply.number):
+                await self._wait(reply.number)
+            return reply.reply
+        return reply
+
+    async def alarm(self, scheduled_ns: int) -> None:
+        """The alarm set for ``scheduled_ns`` went off. Never raises; what fails is tried again later."""
+        self._armed_ns = None
+        try:
+            await self._enter(Alarm(scheduled_ns=scheduled_ns), scheduled_ns)
+        except HostError:
+            # The incarnation is dead and its last committed alarm is what the platform retries.
+            return
+        self._kick(self._host.now())
+
+    async def _enter(self, message: Any, alarm_ns: int | None) -> Any:
+        if self._busy:
+            turn_comes: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._queue.append(turn_comes)
+            await turn_comes
+        self._busy = True
+        try:
+            return await self._turn(message, alarm_ns)
+        finally:
+            if self._queue:
+                self._queue.popleft().set_result(None)
+            else:
+                self._busy = False
+
+    async def _turn(self, message: Any, alarm_ns: int | None) -> Any:
+        host = self._host
+        state = self._state
+        if state is None:
+            state = self._state = self._actor.load(self._key, await host.load())
+            self._post(state.table(OUTBOX).values())
+        turn = Turn(state, host.now(), self._executor.polls, alarm_ns)
+        try:
+            reply = self._actor.receive(state, message, turn)
+        except Exception as error:
+            host.abort(f"{type(error).__name__} in {self._actor.kind}: {error}")
+            raise
+        if turn.changes or alarm_ns is not None:
+            await self._commit(state, turn, alarm_ns)
+        if turn.sends:
+            self._post(turn.sends)
+        if turn.tasks:
+            for task in turn.tasks:
+                host.spawn(self._execute(task))
+        for token, answer, after in turn.resolutions:
+            if after and self._is_pending(after):
+                host.spawn(self._resolve_after(after, token, answer))
+            else:
+                self._resolve(token, answer)
+        return reply
+
+    async def _commit(self, state: State, turn: Turn, alarm_ns: int | None) -> None:
+        changes = turn.change_list()
+        if self._acknowledged:
+            outbox = state.table(OUTBOX)
+            flushed = tuple(Change(OUTBOX, n, None) for n in self._acknowledged if outbox.pop(n, None) is not None)
+            self._acknowledged.clear()
+            changes = (*flushed, *changes)
+        next_ns = self._next_alarm(state, turn.now)
+        if next_ns is not None:
+            next_ns = -(-next_ns // MILLISECOND) * MILLISECOND
+            if alarm_ns is not None and next_ns <= alarm_ns:
+                next_ns = alarm_ns + MILLISECOND
+        if not changes and next_ns == self._armed_ns:
+            return
+        await self._host.commit(Commit(changes, next_ns))
+        self._armed_ns = next_ns
+
+    def _next_alarm(self, state: State, now: int) -> int | None:
+        next_ns = self._actor.next_alarm(state)
+        if state.rows.get(OUTBOX):
+            retry_ns = now + REDELIVERY_DELAY_NS
+            for lane in self._lanes.values():
+                if lane.retry_at_ns:
+                    retry_ns = max(now + MILLISECOND, min(retry_ns, lane.retry_at_ns))
+            if next_ns is None or retry_ns < next_ns:
+                next_ns = retry_ns
+        return next_ns
+
+    # --- waiters ---
+
+    async def _wait(self, token: str | int) -> Any:
+        waiter: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._waiters.setdefault(token, []).append(waiter)
+        return await waiter
+
+    def _resolve(self, token: str | int, reply: Any) -> None:
+        for waiter in self._waiters.pop(token, ()):
+            if not waiter.done():
+                waiter.set_result(reply)
+
+    async def _resolve_after(self, number: int, token: str, reply: Any) -> None:
+        await self._wait(number)
+        self._resolve(token, reply)
+
+    # --- the executor ---
+
+    async def _execute(self, task: Any) -> None:
+        message = await self._executor.execute(self._key, task)
+        if message is not None:
+            await self._enter(message, None)
+
+    # --- the outbox pump ---
+
+    def _is_pending(self, number: int) -> bool:
+        state = self._state
+        return state is not None and state.get(OUTBOX, number) is not None and number not in self._acknowledged
+
+    def _post(self, entries: Any) -> None:
+        for entry in entries:
+            lane = self._lanes.get(entry.receiver)
+            if lane is None:
+                lane = self._lanes[entry.receiver] = _Lane()
+            lane.entries.append(entry)
+            if not lane.running and not lane.retry_at_ns:
+                lane.running = True
+                self._host.spawn(self._pump(entry.receiver, lane))
+
+    def _kick(self, now: int) -> None:
+        for receiver, lane in self._lanes.items():
+            if lane.entries and not lane.running and lane.retry_at_ns <= now:
+                lane.running = True
+                lane.retry_at_ns = 0
+                self._host.spawn(self._pump(receiver, lane))
+
+    async def _pump(self, receiver: str, lane: _Lane) -> None:
+        host = self._host
+        while lane.entries:
+            entry = lane.entries[0]
+            try:
+                if entry.queue:
+                    await host.enqueue(receiver, entry.body)
+                else:
+                    reply = await host.call(receiver, entry.body)
+                    if type(reply) is Refusal and reply.retryable:
+                        raise HostError(f"{receiver} refused for now: {reply.message}")
+            except HostError:
+                lane.failures += 1
+                delay = min(REDELIVERY_DELAY_NS << min(lane.failures - 1, 6), REDELIVERY_DELAY_MAX_NS)
+                lane.retry_at_ns = host.now() + delay
+                lane.running = False
+                return
+            lane.entries.popleft()
+            lane.failures = 0
+            self._acknowledged.append(entry.number)
+            self._resolve(entry.number, None)
+        lane.running = False
+        del self._lanes[receiver]
