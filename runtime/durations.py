@@ -114,8 +114,10 @@ def _parse_text(text: str, name: str) -> int:
         size = _UNITS[unit]
         if size >= largest:
             raise _refuse(text, name, "names a unit twice or out of order")
-        if len(whole) > 20 or (fraction and len(fraction) > 30):
-            raise _refuse(text, name, "is longer than ten thousand years" if len(whole) > 20 else "is too precise")
+        if len(whole) > 20:
+            raise _refuse(text, name, "is longer than ten thousand years")
+        if fraction and len(fraction) > 30:
+            raise _refuse(text, name, "is too precise")
         largest = size
         total += int(whole) * size
         if fraction:
