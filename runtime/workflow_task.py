@@ -39,7 +39,7 @@ class Query:
 
 
 @record
-class UpdateRequest:
+class AdmittedUpdate:
     """An update that waits to be validated and accepted."""
 
     update_id: str
@@ -66,7 +66,7 @@ class WorkflowTask:
     started_event_id: int = 0
     attempt: int = 1
     queries: tuple[Query, ...] = ()
-    updates: tuple[UpdateRequest, ...] = ()
+    updates: tuple[AdmittedUpdate, ...] = ()
 
 
 @record
