@@ -53,7 +53,9 @@ def record(cls: type[T]) -> type[T]:
     The name must be unique in the process. A class variable `schema` (default 1) numbers its meaning; a
     change that older readers would misread raises it and registers an `upgrade`.
     """
-    made = attrs.frozen(kw_only=True, weakref_slot=False)(cls)
+    made = attrs.frozen(kw_only=True, weakref_slot=False, repr=False)(cls)
+    if made.__repr__ is object.__repr__:
+        made.__repr__ = _repr
     name = made.__name__
     known = _CLASSES.get(name)
     if known is not None and (known.__module__, known.__qualname__) != (made.__module__, made.__qualname__):
@@ -61,6 +63,19 @@ def record(cls: type[T]) -> type[T]:
     _CLASSES[name] = made
     _UNPACKERS.pop(name, None)
     return made
+
+
+def _repr(self: Any) -> str:
+    """Show what differs from the defaults: history records have twenty fields, few of them set."""
+    shown = []
+    for field in type(self).__attrs_attrs__:
+        value = getattr(self, field.name)
+        default = field.default
+        if isinstance(default, attrs.Factory):  # type: ignore[arg-type]
+            default = None if default.takes_self else default.factory()
+        if default is attrs.NOTHING or value != default:
+            shown.append(f"{field.name}={value!r}")
+    return f"{type(self).__name__}({', '.join(shown)})"
 
 
 def register_lazy(module: str, names: tuple[str, ...]) -> None:
