@@ -85,8 +85,8 @@ $(STAMP): requirements.lock pyproject.toml
 		echo "Setting up $(VENV) with $$($$python -V) (once)"; \
 		$$python -m venv --clear $(VENV); \
 	fi
-	@$(PY) -m pip --disable-pip-version-check install --quiet --require-hashes -r requirements.lock
-	@$(PY) -m pip --disable-pip-version-check install --quiet --no-deps --no-build-isolation --editable .
+	@$(PY) -m pip --disable-pip-version-check install -qq --require-hashes -r requirements.lock
+	@$(PY) -m pip --disable-pip-version-check install -qq --no-deps --no-build-isolation --editable .
 	@touch $@
 
 clean: ## Remove what the tools wrote, keep the virtual environment

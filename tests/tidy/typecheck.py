@@ -1,9 +1,9 @@
 """Run mypy --strict over the rooms under the names users import them by. `make types` calls it.
 
-The rooms are top-level folders that are installed as `temporal_do.<room>`; an editable install maps them through
-an import hook, which mypy does not follow. So this writes a folder of links, `build/typecheck/temporal_do/<room>`,
-out of the package-dir table of pyproject.toml, and points mypy at it. Links never go stale when files come and go.
-Paths in the messages are those of the checkout.
+The rooms are top-level folders that are installed as `temporal_do.<room>`; an editable install maps them
+through an import hook, which mypy does not follow. So this writes a folder of links,
+`build/typecheck/temporal_do/<room>`, out of the package-dir table of pyproject.toml, and points mypy at it.
+Links never go stale when files come and go. Paths in the messages are those of the checkout.
 
 Extra arguments go to mypy. Exit code: mypy's.
 """
@@ -21,10 +21,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def link_rooms(root: Path, tree: Path) -> list[str]:
-    """Make `tree/temporal_do/<room>` links for every room of the package-dir table; return the rooms' folders."""
-    table: dict[str, str] = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"][
-        "package-dir"
-    ]
+    """Make a link `tree/temporal_do/<room>` for every room of the package-dir table; return their folders."""
+    project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))
+    table: dict[str, str] = project["tool"]["setuptools"]["package-dir"]
     rooms: list[str] = []
     (tree / "temporal_do").mkdir(parents=True, exist_ok=True)
     for old in (tree / "temporal_do").iterdir():
