@@ -23,7 +23,7 @@ settings.register_profile(
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--soak", action="store_true", help="run the long forms: fresh seeds, many more examples")
+    parser.addoption("--soak", action="store_true", help="run the long forms: fresh seeds, more examples")
 
 
 def pytest_configure(config: pytest.Config) -> None:
