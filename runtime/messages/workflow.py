@@ -281,6 +281,7 @@ class ActivityResolved:
     """From an ActivityDO, once: how the activity ended, and its last attempt."""
 
     run_id: str
+    activity_id: str
     scheduled_event_id: int
     outcome: str
     """completed | failed | timed_out | canceled"""
