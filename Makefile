@@ -9,6 +9,7 @@ PYTHON ?=
 ARGS   ?=
 # Parallel test processes; `make test JOBS=0` runs in one process (needed for a debugger).
 JOBS   ?= auto
+PYTEST := -m pytest -n $(JOBS) --maxprocesses 8
 PY     := $(VENV)/bin/python
 STAMP  := $(VENV)/.installed
 
@@ -22,7 +23,7 @@ demo: $(STAMP) ## See weeks of business run in the simulator
 	@$(PY) examples/demo.py $(ARGS)
 
 test: $(STAMP) ## Run every test
-	@$(PY) -m pytest -n $(JOBS) $(ARGS)
+	@$(PY) $(PYTEST) $(ARGS)
 
 test-all: ## Run every test on every Python from 3.11 to 3.14 found on this machine
 	@set -e; found=; for version in 3.11 3.12 3.13 3.14; do \
@@ -33,7 +34,7 @@ test-all: ## Run every test on every Python from 3.11 to 3.14 found on this mach
 	done; test -n "$$found"
 
 soak: $(STAMP) ## Run the long form of the tests: more seeds, bigger property tests
-	@$(PY) -m pytest -n $(JOBS) --soak $(ARGS)
+	@$(PY) $(PYTEST) --soak $(ARGS)
 
 bench: $(STAMP) ## Measure speed and memory, side by side with the peers
 	@$(PY) benchmarks/run.py $(ARGS)
@@ -55,6 +56,7 @@ format: $(STAMP) ## Rewrite the sources in the one format
 	@$(PY) -m ruff format .
 
 wheel: $(STAMP) ## Build the wheel into dist/
+	@rm -rf build/lib build/bdist.* # setuptools would pack modules that are long gone
 	@$(PY) -m build --no-isolation --wheel --outdir dist .
 
 # Universal: one lock for every supported Python and platform. `make lock ARGS=--upgrade` moves every pin.
@@ -77,8 +79,12 @@ FIND_PYTHON = \
 	echo "Name one with: make PYTHON=/path/to/python3" >&2; \
 	exit 1
 
-# The stamp is written last, so an interrupted set-up starts over. A folder that was moved or whose
-# interpreter is gone is built anew.
+# The stamp is written last, so an interrupted set-up starts over. It says which checkout was installed: in one
+# that was moved or copied the set-up runs again, as it does when the lock changes. Where the interpreter is gone
+# the environment is built anew.
+ifneq ($(CURDIR),$(shell cat $(STAMP) 2>/dev/null))
+.PHONY: $(STAMP)
+endif
 $(STAMP): requirements.lock pyproject.toml
 	@if ! $(PY) -c 'import sys, pip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then \
 		python=$$($(FIND_PYTHON)) || exit 1; \
@@ -87,7 +93,7 @@ $(STAMP): requirements.lock pyproject.toml
 	fi
 	@$(PY) -m pip --disable-pip-version-check install -qq --require-hashes -r requirements.lock
 	@$(PY) -m pip --disable-pip-version-check install -qq --no-deps --no-build-isolation --editable .
-	@touch $@
+	@printf '%s\n' "$(CURDIR)" > $@
 
 clean: ## Remove what the tools wrote, keep the virtual environment
 	@rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.*
