@@ -15,7 +15,7 @@ from .errors import TemporalError
 if TYPE_CHECKING:
     from datetime import timedelta
 
-    from .history.messages import Failure
+    from .history.failure import Failure
 
 
 class TimeoutType(StrEnum):

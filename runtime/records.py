@@ -55,7 +55,7 @@ def record(cls: type[T]) -> type[T]:
     """
     made = attrs.frozen(kw_only=True, weakref_slot=False, repr=False)(cls)
     if made.__repr__ is object.__repr__:
-        made.__repr__ = _repr
+        setattr(made, "__repr__", _repr)  # noqa: B010 - mypy refuses the plain assignment
     name = made.__name__
     known = _CLASSES.get(name)
     if known is not None and (known.__module__, known.__qualname__) != (made.__module__, made.__qualname__):
@@ -268,7 +268,11 @@ _UNPACKERS[_BYTES] = _unpack_bytes
 _UNPACKERS[_DICT] = _unpack_dict
 
 
-def _find(name: str) -> type[Any]:
+def find_record(name: str) -> type[Any]:
+    """Return the record class of this name, importing its module if it was announced.
+
+    Raises NewerSchemaError when there is none.
+    """
     cls = _CLASSES.get(name)
     if cls is None and name in _LAZY:
         from importlib import import_module
@@ -306,7 +310,7 @@ def _restore_enum(enum: type[Enum], value: Any) -> Any:
 def _compile_unpacker(tag: str) -> Callable[[dict[str, Any]], Any]:
     name, _, number = tag.partition("@")
     written = int(number or 1)
-    cls = _find(name)
+    cls = find_record(name)
     schema: int = getattr(cls, "schema", 1)
     if written > schema:
         raise NewerSchemaError(
