@@ -11,6 +11,9 @@ from ..records import record
 
 Payloads = tuple[Payload, ...]
 
+ACTIVITY_QUEUE = "activities"
+"""The shared queue that carries every ActivityTask; the task queue's name is a field of the message."""
+
 
 @record
 class ScheduleActivityTask:
@@ -63,10 +66,15 @@ class ActivityTask:
 
 @record
 class LeaseActivity:
-    """From a worker that took the task: may I run it?"""
+    """From a worker that took the task: may I run it?
+
+    A repeat with the same non-empty ``request_id`` is granted again: the first answer was lost, and nobody
+    has begun to run the attempt.
+    """
 
     token: str
     identity: str = ""
+    request_id: str = ""
 
 
 @record
@@ -97,11 +105,18 @@ class Leased:
 
 @record
 class RenewLease:
+    """From the worker that runs the attempt: it is alive. Answered by :class:`AttemptStatus`."""
+
     token: str
 
 
 @record
 class RecordHeartbeat:
+    """From the activity itself; ``details`` are handed to the next attempt.
+
+    Answered by :class:`AttemptStatus`.
+    """
+
     token: str
     details: Payloads = ()
 
@@ -115,6 +130,8 @@ class AttemptStatus:
 
 @record
 class CompleteActivity:
+    """The attempt returned."""
+
     token: str
     result: Payloads = ()
     identity: str = ""
@@ -122,6 +139,8 @@ class CompleteActivity:
 
 @record
 class FailActivity:
+    """The attempt raised; the retry policy decides what follows."""
+
     token: str
     failure: Failure
     identity: str = ""
@@ -129,6 +148,8 @@ class FailActivity:
 
 @record
 class ReportActivityCanceled:
+    """The attempt gave way to a cancellation; refused with ``cancel_not_requested`` if there was none."""
+
     token: str
     details: Payloads = ()
     identity: str = ""
@@ -137,5 +158,19 @@ class ReportActivityCanceled:
 @record
 class DeferActivity:
     """The attempt goes on outside any worker; it will be completed by its token (asynchronous completion)."""
+
+    token: str
+
+
+@record
+class ActivityParked:
+    """From a TaskQueueDO: it holds the task of this attempt until a worker polls; stop redispatching it."""
+
+    token: str
+
+
+@record
+class DispatchActivity:
+    """From a TaskQueueDO: a worker polls now; put the task of this attempt back on the queue."""
 
     token: str

@@ -22,7 +22,20 @@ class ParkActivityTask:
 
 @record
 class WorkerStarted:
-    """A worker polls ``task_queue`` from now on: everything parked moves."""
+    """A worker polls ``task_queue`` from now on: everything parked moves.
+
+    ``identity`` names the worker, so that two of them are told apart when one stops.
+    """
 
     namespace: str
     task_queue: str
+    identity: str = ""
+
+
+@record
+class WorkerStopped:
+    """The worker that announced itself under ``identity`` polls no more."""
+
+    namespace: str
+    task_queue: str
+    identity: str = ""
