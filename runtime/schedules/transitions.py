@@ -204,23 +204,25 @@ def _count(state: ScheduleState, counter: str, by: int = 1) -> ScheduleState:
 
 
 def on_started(state: ScheduleState, workflow_id: str, run_id: str) -> ScheduleState:
-    """The start of ``workflow_id`` was accepted; unknown ids are ignored (the report came twice)."""
+    """The start of ``workflow_id`` was accepted; unless it is waited for, nothing changes (told twice)."""
+    started = _open_run(state, workflow_id)
+    if started is None or started.run_id:
+        return state
+    known = evolve(started, run_id=run_id)
     return evolve(
         state,
-        running=tuple(
-            evolve(run, run_id=run_id) if run.workflow_id == workflow_id and not run.run_id else run
-            for run in state.running
-        ),
-        recent=_last_recent(state, workflow_id, run_id=run_id),
+        running=tuple(known if run is started else run for run in state.running),
+        recent=_recent_with(state, started, run_id=run_id),
     )
 
 
 def on_start_failed(state: ScheduleState, workflow_id: str, now: int) -> Step:
     """The start of ``workflow_id`` was refused for good; the next in line gets its turn."""
-    if not any(run.workflow_id == workflow_id and not run.run_id for run in state.running):
+    failed = _open_run(state, workflow_id)
+    if failed is None or failed.run_id:
         return state, ()
-    running = tuple(run for run in state.running if run.workflow_id != workflow_id)
-    recent = _last_recent(state, workflow_id, status="START_FAILED")
+    running = tuple(run for run in state.running if run is not failed)
+    recent = _recent_with(state, failed, status="START_FAILED")
     state = _count(evolve(state, running=running, recent=recent), "start_failed")
     return _next_in_line(state, now)
 
@@ -230,13 +232,13 @@ def on_workflow_closed(state: ScheduleState, workflow_id: str, run_id: str, stat
 
     A report about a run that is not known as open changes nothing.
     """
-    closed = next((run for run in state.running if run.workflow_id == workflow_id), None)
+    closed = _open_run(state, workflow_id)
     if closed is None:
         return state, ()
     state = evolve(
         state,
         running=tuple(run for run in state.running if run is not closed),
-        recent=_last_recent(state, workflow_id, run_id=run_id, status=status),
+        recent=_recent_with(state, closed, run_id=run_id, status=status),
     )
     may_pause = state.policies.pause_on_failure and not state.paused and not state.deleted
     if may_pause and status in FAILED_STATUSES:
@@ -258,11 +260,12 @@ def _next_in_line(state: ScheduleState, now: int) -> Step:
     return state, tuple(effects)
 
 
-def _last_recent(state: ScheduleState, workflow_id: str, **changes: str) -> tuple[RecentAction, ...]:
-    """The recent actions with the latest open one of ``workflow_id`` changed."""
-    recent = list(state.recent)
-    for index in range(len(recent) - 1, -1, -1):
-        if recent[index].workflow_id == workflow_id and not recent[index].status:
-            recent[index] = evolve(recent[index], **changes)
-            break
-    return tuple(recent)
+def _open_run(state: ScheduleState, workflow_id: str) -> ScheduledRun | None:
+    return next((run for run in state.running if run.workflow_id == workflow_id), None)
+
+
+def _recent_with(state: ScheduleState, run: ScheduledRun, **changes: str) -> tuple[RecentAction, ...]:
+    """The recent actions, with that of ``run`` (if still remembered) changed."""
+    return tuple(
+        evolve(action, **changes) if action.sequence == run.sequence else action for action in state.recent
+    )
