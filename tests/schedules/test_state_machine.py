@@ -190,6 +190,17 @@ def test_late_fires_are_caught_up_within_the_window_and_counted_beyond_it() -> N
     assert state.counters.missed_catchup == 7
 
 
+def test_the_catch_up_window_counts_from_the_jittered_start() -> None:
+    spec = make_spec(interval="1h", jitter="50m")
+    state = schedule(spec=spec, catchup_window_ns=10 * SECOND)
+    wake = next_wake(state)
+    assert wake is not None and wake > NOON + HOUR + 10 * SECOND
+    in_time, effects = due(state, wake + 10 * SECOND)
+    assert starts(effects) == [run_id(1)] and in_time.counters.missed_catchup == 0
+    too_late, effects = due(state, wake + 10 * SECOND + 1)
+    assert effects == () and too_late.counters.missed_catchup == 1
+
+
 def test_a_long_downtime_is_worked_off_in_bounded_turns() -> None:
     state = schedule(OverlapPolicy.ALLOW_ALL, spec=make_spec(interval="1m"))
     now, turns, started = NOON + 250 * MINUTE, 0, []
