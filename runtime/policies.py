@@ -48,7 +48,9 @@ class RetryPolicy:
     Durations: ``'5m'``, seconds or timedelta. Raises InvalidArgumentError.
     """
 
-    initial_interval_ns: int = attrs.field(default="1s", alias="initial_interval", converter=_interval)
+    initial_interval_ns: int = attrs.field(  # type: ignore[assignment]
+        default="1s", alias="initial_interval", converter=_interval
+    )
     backoff_coefficient: float = 2.0
     maximum_interval_ns: int | None = attrs.field(
         default=None, alias="maximum_interval", converter=_optional_interval

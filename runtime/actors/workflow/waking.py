@@ -1,0 +1,69 @@
+"""What a WorkflowDO does by itself: timers, deadlines, timeouts, retention; and what wakes it."""
+
+from __future__ import annotations
+
+from ...actor import Ok, Turn
+from ...history import EventType, WorkflowExecutionTimedOut
+from ...messages.workflow import WorkerAvailable
+from ...policies import WorkflowStatus
+from . import retrying, tasks
+from .closing import end_retention
+from .facts import fire_timers
+from .limits import Limits
+from .state import WorkflowState
+
+OK = Ok()
+
+
+def next_alarm(state: WorkflowState) -> int | None:
+    """When the object next has something to do by itself."""
+    moments = []
+    run = state.current
+    if run is not None and run.is_open:
+        timer = state.first_timer()
+        if timer is not None:
+            moments.append(timer.fire_ns)
+        if run.task_state in ("started", "backing_off", "delayed"):
+            moments.append(run.task_deadline_ns)
+        if run.expires_ns:
+            moments.append(run.expires_ns)
+    for row in state.table("run").values():
+        if row.retained_until_ns:
+            moments.append(row.retained_until_ns)
+    return min(moments, default=None)
+
+
+def handle_wake(state: WorkflowState, message: object, turn: Turn, limits: Limits) -> Ok:
+    """Do everything that is due, each thing once."""
+    run = state.open_run()
+    if run is not None and run.expires_ns and run.expires_ns <= turn.now:
+        retry = retrying.decide(run, turn.now, None)
+        attributes = WorkflowExecutionTimedOut(retry_state=retry.state, new_execution_run_id=retry.run_id)
+        retrying.close_and_retry(
+            state,
+            run,
+            turn,
+            limits,
+            retry,
+            WorkflowStatus.TIMED_OUT,
+            EventType.WORKFLOW_EXECUTION_TIMED_OUT,
+            attributes,
+            None,
+        )
+        run = None
+    if run is not None:
+        fire_timers(state, run, turn, limits)
+        if run.task_state in ("started", "backing_off", "delayed") and run.task_deadline_ns <= turn.now:
+            tasks.deadline_passed(state, run, turn, limits)
+    for row in list(state.table("run").values()):
+        if row.retained_until_ns and row.retained_until_ns <= turn.now:
+            end_retention(state, turn, row.run_id, limits)
+    return OK
+
+
+def handle_worker_available(state: WorkflowState, message: WorkerAvailable, turn: Turn, limits: Limits) -> Ok:
+    """A worker polls now: start what is scheduled."""
+    run = state.open_run()
+    if run is not None:
+        tasks.start(state, run, turn, limits)
+    return OK
