@@ -77,11 +77,11 @@ def parse_cron(expression: str) -> LocalRule:
     when the expression is well formed but no date ever matches (``0 0 31 2 *``).
     """
     fields = _check_fields(expression)
-    from croniter import CroniterError, croniter
+    from croniter import croniter
 
     try:
         expanded, nth = croniter.expand(" ".join(fields))
-    except (CroniterError, ValueError, KeyError) as error:
+    except (ValueError, KeyError) as error:  # every error of croniter is a ValueError
         raise _refuse(expression, str(error)) from None
 
     def numbers(index: int) -> list[int] | None:
