@@ -169,6 +169,10 @@ def _check_item(expression: str, index: int, item: str) -> str:
     # To croniter '9-9' is the whole cycle, and '59/15' depends on its version; cron means one value.
     if low == high:
         return str(low)
+    if low > high:  # wraps, which only newer versions of croniter understand
+        lowest, size = _LOWEST[index], _STEP_END[index] - _LOWEST[index] + 1
+        values = range(low, high + size + 1, int(step or 1))
+        return ",".join(str((value - lowest) % size + lowest) for value in values)
     return f"{low}-{high}" if step is None else f"{low}-{high}/{step}"
 
 
