@@ -446,6 +446,7 @@ def _finish(
     attempt = state.attempt
     resolved = ActivityResolved(
         run_id=spec.run_id,
+        activity_id=spec.activity_id,
         scheduled_event_id=spec.scheduled_event_id,
         outcome=outcome,
         attempt=attempt.number,
