@@ -20,6 +20,7 @@ from .enums import ENUMS
 from .scalars import (
     Bad,
     enum_reader,
+    enum_writer,
     read_bytes,
     read_duration,
     read_flag,
@@ -31,7 +32,6 @@ from .scalars import (
     shape,
     write_bytes,
     write_duration,
-    write_enum,
     write_float,
     write_timestamp,
 )
@@ -235,7 +235,7 @@ def _codec(annotation: str) -> tuple[Reader, Writer | None]:
     if scalar is not None:
         return scalar
     if annotation in ENUMS:
-        return enum_reader(annotation), write_enum
+        return enum_reader(annotation), enum_writer(annotation)
     sequence = _SEQUENCE.fullmatch(annotation)
     if sequence is not None:
         return _sequence(*_codec(sequence[1]))

@@ -249,6 +249,12 @@ def enum_reader(name: str) -> Callable[[Any], str]:
     return read
 
 
+def enum_writer(name: str) -> Callable[[str], str | int]:
+    """Return the writer of one enumeration; "" (in a list, where nothing can be left out) is unspecified."""
+    unspecified = ENUMS[name][0] + "UNSPECIFIED"
+    return lambda value: write_enum(value or unspecified)
+
+
 def write_enum(value: str) -> str | int:
     """Write an enumeration's member; one that was an unknown number is a number again."""
     return int(value) if value.lstrip("-").isdigit() else value
