@@ -1,0 +1,486 @@
+"""The application: a namespace, its definitions, and the client calls on it.
+
+Owns the registries of workflows and activities. A :class:`Temporal` holds no host: each call finds its own
+(``connect``, else the context's, else an error that names the ways), so that one module-level object serves
+several simulations and real hosts at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+import attrs
+
+from . import definitions
+from .connection import find_host, request
+from .definitions import ActivityDefinition, ActivitySet, WorkflowDefinition, WorkflowFunction
+from .durations import parse_duration, parse_optional_duration
+from .errors import InvalidArgumentError, WorkflowNotRegisteredError
+from .policies import Duration, IdConflictPolicy, IdReusePolicy, RetryPolicy, WorkflowStatus, choose
+
+if TYPE_CHECKING:
+    from .activity_completion import AsyncActivityHandle
+    from .handles import WorkflowHandle
+    from .host import Host
+    from .payloads import DataConverter
+    from .schedule_client import ScheduleHandle
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+DEFAULT_TASK_QUEUE = "main"
+WORKFLOW_ID_LENGTH_MAX = 1_000
+
+
+@attrs.frozen(kw_only=True)
+class WorkflowExecutionInfo:
+    """One run, as lists show it."""
+
+    workflow_id: str
+    run_id: str
+    workflow_type: str
+    task_queue: str
+    status: WorkflowStatus
+    start_time: datetime
+    close_time: datetime | None
+    history_length: int
+    parent_workflow_id: str | None
+    memo: Mapping[str, Any]
+    search_attributes: Mapping[str, Any]
+
+
+class Temporal:
+    """An application in one namespace.
+
+    Arguments: ``namespace``; ``task_queue``, where workflows start unless told otherwise; ``converter``, how
+    values become payloads.
+    """
+
+    def __init__(
+        self,
+        namespace: str = "default",
+        *,
+        task_queue: str = DEFAULT_TASK_QUEUE,
+        converter: DataConverter | None = None,
+    ) -> None:
+        for value, what in ((namespace, "namespace"), (task_queue, "task_queue")):
+            if not isinstance(value, str) or not value:
+                raise InvalidArgumentError(f"{what} must be a non-empty text, not {value!r}")
+        self.namespace = namespace
+        self.task_queue = task_queue
+        self._converter = converter
+        self._workflows: dict[str, WorkflowDefinition] = {}
+        self._activities: dict[str, ActivityDefinition[Any, Any]] = {}
+        self._host: Host | None = None
+
+    # --- definitions ---
+
+    def define_workflow(self, name: str, fn: WorkflowFunction) -> WorkflowDefinition:
+        """Define workflow ``name``: ``async def fn(ctx, *args)``. Raises InvalidArgumentError."""
+        definition = definitions.define_workflow(name, fn)
+        known = self._workflows.get(name)
+        if known is not None and known.fn is not definition.fn and not _same_source(known.fn, definition.fn):
+            raise InvalidArgumentError(
+                f"workflow {name!r} is defined twice: as {_where(known.fn)} and as {_where(definition.fn)}"
+            )
+        self._workflows[name] = definition
+        return definition
+
+    def workflow(self, name: str) -> Callable[[WorkflowFunction], WorkflowDefinition]:
+        """Decorator form of :meth:`define_workflow`."""
+        if not isinstance(name, str):
+            raise InvalidArgumentError('write @temporal.workflow("name"): a workflow\'s name outlives its function\'s')
+
+        def decorate(fn: WorkflowFunction) -> WorkflowDefinition:
+            return self.define_workflow(name, fn)
+
+        return decorate
+
+    def define_activities(self, source: Any) -> ActivitySet:
+        """Define activities: a mapping of names to functions, a list of functions, or a class whose functions they
+        are. The result calls like the functions."""
+        found = definitions.define_activity_set(source)
+        self._activities.update(found)
+        return found
+
+    def activities(self, source: Any) -> Any:
+        """Decorator form of :meth:`define_activities` for a class."""
+        return self.define_activities(source)
+
+    @overload
+    def activity(self, fn: F, /) -> F: ...
+
+    @overload
+    def activity(self, /, *, name: str) -> Callable[[F], F]: ...
+
+    def activity(self, fn: Any = None, /, *, name: str | None = None) -> Any:
+        """Decorator: define one activity, under its function's name or ``name``."""
+        if fn is None:
+            return lambda actual: self._define_activity(actual, name)
+        return self._define_activity(fn, name)
+
+    def _define_activity(self, fn: Any, name: str | None) -> ActivityDefinition[Any, Any]:
+        definition = definitions.define_activity(fn, name)
+        self._activities[definition.name] = definition
+        return definition
+
+    @property
+    def workflows(self) -> Mapping[str, WorkflowDefinition]:
+        """Every workflow defined here, by name."""
+        return dict(self._workflows)
+
+    @property
+    def converter(self) -> DataConverter:
+        """How values become payloads."""
+        if self._converter is None:
+            from .payloads import DataConverter
+
+            self._converter = DataConverter()
+        return self._converter
+
+    # --- hosts ---
+
+    def connect(self, host: Host) -> Temporal:
+        """The same application, bound to ``host``."""
+        bound = object.__new__(Temporal)
+        bound.__dict__.update(self.__dict__)
+        bound._host = host
+        return bound
+
+    def host(self) -> Host:
+        """The host that a call made now would run on. Raises NoHostError."""
+        return find_host(self._host)
+
+    # --- workflows ---
+
+    async def start_workflow(
+        self,
+        workflow: WorkflowDefinition | str,
+        *,
+        args: Sequence[Any] = (),
+        workflow_id: str | None = None,
+        task_queue: str | None = None,
+        id_reuse_policy: IdReusePolicy | str = IdReusePolicy.ALLOW_DUPLICATE,
+        id_conflict_policy: IdConflictPolicy | str = IdConflictPolicy.FAIL,
+        memo: Mapping[str, Any] | None = None,
+        search_attributes: Mapping[str, Any] | None = None,
+        execution_timeout: Duration | None = None,
+        run_timeout: Duration | None = None,
+        task_timeout: Duration | None = None,
+        retry: RetryPolicy | None = None,
+        start_delay: Duration | None = None,
+        request_id: str | None = None,
+    ) -> WorkflowHandle[Any]:
+        """Start a workflow and return its handle; the workflow is durable when this returns.
+
+        ``workflow_id`` names it for ever (a fresh id if None); ``execution_timeout`` bounds the whole chain of
+        runs, ``run_timeout`` each run; ``retry`` is a policy for the workflow itself; ``request_id`` makes a
+        repeated call harmless. Raises WorkflowAlreadyStartedError, InvalidArgumentError,
+        WorkflowNotRegisteredError, PayloadTooLargeError.
+        """
+        return await self._start(
+            workflow,
+            args,
+            workflow_id,
+            task_queue,
+            id_reuse_policy,
+            id_conflict_policy,
+            memo,
+            search_attributes,
+            execution_timeout,
+            run_timeout,
+            task_timeout,
+            retry,
+            start_delay,
+            request_id,
+            None,
+        )
+
+    async def execute_workflow(self, workflow: WorkflowDefinition | str, **options: Any) -> Any:
+        """:meth:`start_workflow`, then wait for the result."""
+        handle = await self.start_workflow(workflow, **options)
+        return await handle.result()
+
+    async def signal_with_start(
+        self,
+        workflow: WorkflowDefinition | str,
+        signal: str,
+        signal_args: Sequence[Any] = (),
+        *,
+        workflow_id: str,
+        args: Sequence[Any] = (),
+        task_queue: str | None = None,
+        id_reuse_policy: IdReusePolicy | str = IdReusePolicy.ALLOW_DUPLICATE,
+        memo: Mapping[str, Any] | None = None,
+        search_attributes: Mapping[str, Any] | None = None,
+        execution_timeout: Duration | None = None,
+        run_timeout: Duration | None = None,
+        retry: RetryPolicy | None = None,
+        request_id: str | None = None,
+    ) -> WorkflowHandle[Any]:
+        """Signal the running workflow, or start it with the signal as its first event: one atomic step."""
+        if not isinstance(signal, str) or not signal:
+            raise InvalidArgumentError(f"the name of a signal is a non-empty text, not {signal!r}")
+        return await self._start(
+            workflow,
+            args,
+            workflow_id,
+            task_queue,
+            id_reuse_policy,
+            IdConflictPolicy.USE_EXISTING,
+            memo,
+            search_attributes,
+            execution_timeout,
+            run_timeout,
+            None,
+            retry,
+            None,
+            request_id,
+            (signal, _sequence(signal_args, "signal_args")),
+        )
+
+    async def _start(
+        self,
+        workflow: WorkflowDefinition | str,
+        args: Sequence[Any],
+        workflow_id: str | None,
+        task_queue: str | None,
+        id_reuse_policy: IdReusePolicy | str,
+        id_conflict_policy: IdConflictPolicy | str,
+        memo: Mapping[str, Any] | None,
+        search_attributes: Mapping[str, Any] | None,
+        execution_timeout: Duration | None,
+        run_timeout: Duration | None,
+        task_timeout: Duration | None,
+        retry: RetryPolicy | None,
+        start_delay: Duration | None,
+        request_id: str | None,
+        signal: tuple[str, tuple[Any, ...]] | None,
+    ) -> WorkflowHandle[Any]:
+        from .actor import Refusal
+        from .handles import WorkflowHandle, new_id, raise_refusal
+        from .keys import workflow_key
+        from .messages.workflow import SignalInput, StartWorkflow
+        from .search_attributes import encode_search_attributes
+
+        definition = self.find_workflow(workflow)
+        values = check_arguments(definition, args)
+        host = self.host()
+        chosen_id = new_id(host) if workflow_id is None else _checked_id(workflow_id)
+        converter = self.converter
+        request_id = request_id or new_id(host)
+        message = StartWorkflow(
+            request_id=request_id,
+            run_id=new_id(host),
+            namespace=self.namespace,
+            workflow_id=chosen_id,
+            workflow_type=definition.name,
+            task_queue=task_queue or self.task_queue,
+            input=converter.to_payloads(values),
+            execution_timeout_ns=parse_optional_duration(execution_timeout, name="execution_timeout"),
+            run_timeout_ns=parse_optional_duration(run_timeout, name="run_timeout"),
+            task_timeout_ns=parse_optional_duration(task_timeout, name="task_timeout"),
+            retry_policy=_checked_retry(retry),
+            id_reuse_policy=choose(IdReusePolicy, id_reuse_policy, "id_reuse_policy").value,
+            id_conflict_policy=choose(IdConflictPolicy, id_conflict_policy, "id_conflict_policy").value,
+            memo=self._memo(memo),
+            search_attributes=encode_search_attributes(search_attributes),
+            start_delay_ns=0 if start_delay is None else parse_duration(start_delay, name="start_delay"),
+            identity="client",
+            signal=None
+            if signal is None
+            else SignalInput(
+                request_id=f"{request_id}:signal",
+                signal_name=signal[0],
+                input=converter.to_payloads(signal[1]),
+                identity="client",
+            ),
+        )
+        reply = await request(host, workflow_key(self.namespace, chosen_id), message)
+        if isinstance(reply, Refusal):
+            raise_refusal(reply, chosen_id)
+        return WorkflowHandle(self, chosen_id, reply.run_id, result_type=_result_type(definition))
+
+    def get_handle(
+        self, workflow_id: str, run_id: str | None = None, *, result_type: Any = Any
+    ) -> WorkflowHandle[Any]:
+        """A handle for a workflow that exists (or not: the first call on it will tell)."""
+        from .handles import WorkflowHandle
+
+        return WorkflowHandle(self, _checked_id(workflow_id), run_id, result_type=result_type)
+
+    async def list_workflows(
+        self,
+        query: str = "",
+        *,
+        status: WorkflowStatus | str | None = None,
+        workflow_type: str | None = None,
+        limit: int = 1_000,
+    ) -> list[WorkflowExecutionInfo]:
+        """Runs of this namespace, newest start first, at most ``limit``.
+
+        ``query`` is Temporal's list filter, e.g. ``ExecutionStatus = 'Running' AND CustomerId = 'c1'``;
+        ``status`` and ``workflow_type`` are shorthands that narrow it. Raises InvalidArgumentError.
+        """
+        from .listing import list_executions
+
+        return await list_executions(self, query, status, workflow_type, limit)
+
+    async def count_workflows(
+        self, query: str = "", *, status: WorkflowStatus | str | None = None, workflow_type: str | None = None
+    ) -> int:
+        """How many runs :meth:`list_workflows` would list without a limit."""
+        from .listing import count_executions
+
+        return await count_executions(self, query, status, workflow_type)
+
+    def get_async_activity_handle(self, task_token: bytes) -> AsyncActivityHandle:
+        """A handle to complete an activity from outside its worker; the token is ``activity.info().task_token``."""
+        from .activity_completion import AsyncActivityHandle
+
+        return AsyncActivityHandle(self.host(), task_token, self.converter)
+
+    # --- schedules ---
+
+    async def schedule_workflow(
+        self,
+        workflow: WorkflowDefinition | str,
+        *,
+        schedule_id: str,
+        cron: str | Sequence[str] | None = None,
+        interval: Duration | None = None,
+        jitter: Duration | None = None,
+        timezone: str = "UTC",
+        overlap: str = "skip",
+        catchup_window: Duration | None = None,
+        args: Sequence[Any] = (),
+        workflow_id: str | None = None,
+        task_queue: str | None = None,
+        paused: bool = False,
+        note: str = "",
+        **options: Any,
+    ) -> ScheduleHandle:
+        """Start ``workflow`` again and again: by ``cron`` expression(s) in ``timezone``, or every ``interval``.
+
+        ``jitter`` spreads each start over that long; ``overlap`` says what happens when the last one still
+        runs (skip, buffer_one, buffer_all, cancel_other, terminate_other, allow_all); starts missed by more
+        than ``catchup_window`` are skipped. Raises ScheduleAlreadyExistsError, InvalidArgumentError.
+        """
+        from .schedule_client import create_schedule
+
+        return await create_schedule(
+            self,
+            self.find_workflow(workflow),
+            schedule_id=schedule_id,
+            cron=cron,
+            interval=interval,
+            jitter=jitter,
+            timezone=timezone,
+            overlap=overlap,
+            catchup_window=catchup_window,
+            args=args,
+            workflow_id=workflow_id,
+            task_queue=task_queue or self.task_queue,
+            paused=paused,
+            note=note,
+            **options,
+        )
+
+    def get_schedule_handle(self, schedule_id: str) -> ScheduleHandle:
+        """A handle for a schedule that exists."""
+        from .schedule_client import ScheduleHandle
+
+        return ScheduleHandle(self, schedule_id)
+
+    # --- helpers ---
+
+    def find_workflow(self, workflow: WorkflowDefinition | str) -> WorkflowDefinition:
+        """The definition meant by a definition or by the name of one defined here."""
+        if isinstance(workflow, WorkflowDefinition):
+            return workflow
+        if isinstance(workflow, str):
+            definition = self._workflows.get(workflow)
+            if definition is not None:
+                return definition
+            from difflib import get_close_matches
+
+            close = get_close_matches(workflow, self._workflows, 1)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            known = ", ".join(repr(name) for name in self._workflows) or "none"
+            raise WorkflowNotRegisteredError(
+                f"no workflow named {workflow!r} is defined in namespace {self.namespace!r} (defined: {known}){hint}"
+            )
+        raise InvalidArgumentError(
+            f"{getattr(workflow, '__name__', workflow)!r} is not a workflow: decorate it with @temporal.workflow(name), "
+            "or pass the name of one"
+        )
+
+    def _memo(self, memo: Mapping[str, Any] | None) -> Any:
+        if not memo:
+            return None
+        from .history import Memo
+
+        if not isinstance(memo, Mapping) or not all(isinstance(name, str) for name in memo):
+            raise InvalidArgumentError(f"a memo is a mapping of names to values, not {memo!r}")
+        return Memo(
+            fields={name: self.converter.to_payload(value, where=f"memo[{name!r}]") for name, value in memo.items()}
+        )
+
+
+def check_arguments(definition: WorkflowDefinition, args: Sequence[Any]) -> tuple[Any, ...]:
+    """``args`` as a tuple that the workflow's function takes. Raises InvalidArgumentError."""
+    values = _sequence(args, "args")
+    code = definition.fn.__code__
+    most = code.co_argcount - 1
+    least = most - len(definition.fn.__defaults__ or ())
+    variadic = bool(code.co_flags & 0x04)
+    if len(values) < least or (len(values) > most and not variadic):
+        takes = f"{least}" if least == most else f"{least} to {most}"
+        raise InvalidArgumentError(
+            f"workflow {definition.name!r} takes {takes if not variadic else f'at least {least}'} argument(s) after "
+            f"the context, not {len(values)}: ({', '.join(code.co_varnames[1 : code.co_argcount])})"
+        )
+    return values
+
+
+def _sequence(args: Any, name: str) -> tuple[Any, ...]:
+    if isinstance(args, (str, bytes)) or not isinstance(args, Sequence):
+        raise InvalidArgumentError(f"{name} is a list of arguments, not {args!r}; write {name}=[{args!r}]")
+    return tuple(args)
+
+
+def _checked_id(workflow_id: Any) -> str:
+    if not isinstance(workflow_id, str) or not workflow_id:
+        raise InvalidArgumentError(f"a workflow id is a non-empty text, not {workflow_id!r}")
+    if len(workflow_id) > WORKFLOW_ID_LENGTH_MAX:
+        raise InvalidArgumentError(
+            f"a workflow id has at most {WORKFLOW_ID_LENGTH_MAX} characters; this one has {len(workflow_id)}: "
+            f"{workflow_id[:60]!r}..."
+        )
+    return workflow_id
+
+
+def _checked_retry(retry: Any) -> Any:
+    if retry is None:
+        return None
+    if not isinstance(retry, RetryPolicy):
+        raise InvalidArgumentError(f"retry is a RetryPolicy(...), not {retry!r}")
+    return retry.to_record()
+
+
+def _result_type(definition: WorkflowDefinition) -> Any:
+    from .type_hints import hints_of
+
+    return hints_of(definition.fn)[1]
+
+
+def _same_source(first: Any, second: Any) -> bool:
+    one, other = first.__code__, second.__code__
+    return bool((one.co_filename, one.co_firstlineno) == (other.co_filename, other.co_firstlineno))
+
+
+def _where(fn: Any) -> str:
+    return f"{fn.__qualname__} ({fn.__code__.co_filename}:{fn.__code__.co_firstlineno})"
+
+

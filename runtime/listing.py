@@ -1,0 +1,91 @@
+"""Listing and counting executions: asks every visibility shard and merges the answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .actor import Refusal
+from .application import WorkflowExecutionInfo
+from .connection import request
+from .instants import to_datetime
+from .errors import InvalidArgumentError
+from .handles import decode_memo
+from .keys import VISIBILITY_SHARDS, visibility_key
+from .messages.visibility import CountExecutions, ExecutionRecord, ListExecutions
+from .policies import WorkflowStatus, choose
+from .search_attributes import decode_search_attributes
+
+if TYPE_CHECKING:
+    from .application import Temporal
+
+
+async def list_executions(
+    temporal: Temporal, query: str, status: WorkflowStatus | str | None, workflow_type: str | None, limit: int
+) -> list[WorkflowExecutionInfo]:
+    """See ``Temporal.list_workflows``."""
+    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
+        raise InvalidArgumentError(f"limit is a whole number >= 1, not {limit!r}")
+    text = _narrowed(query, status, workflow_type)
+    found: list[ExecutionRecord] = []
+    for shard in range(VISIBILITY_SHARDS):
+        token = ""
+        taken = 0
+        while taken < limit:
+            page = await _ask(
+                temporal, shard, ListExecutions(query=text, page_size=min(limit - taken, 1_000), page_token=token)
+            )
+            found.extend(page.executions)
+            taken += len(page.executions)
+            token = page.next_page_token
+            if not token:
+                break
+    found.sort(key=lambda record: (-record.start_ns, record.run_id))
+    return [_info(temporal, record) for record in found[:limit]]
+
+
+async def count_executions(
+    temporal: Temporal, query: str, status: WorkflowStatus | str | None, workflow_type: str | None
+) -> int:
+    """See ``Temporal.count_workflows``."""
+    text = _narrowed(query, status, workflow_type)
+    total = 0
+    for shard in range(VISIBILITY_SHARDS):
+        total += (await _ask(temporal, shard, CountExecutions(query=text))).count
+    return total
+
+
+async def _ask(temporal: Temporal, shard: int, message: Any) -> Any:
+    reply = await request(temporal.host(), visibility_key(temporal.namespace, shard), message)
+    if isinstance(reply, Refusal):
+        raise InvalidArgumentError(reply.message)
+    return reply
+
+
+def _narrowed(query: str, status: WorkflowStatus | str | None, workflow_type: str | None) -> str:
+    if not isinstance(query, str):
+        raise InvalidArgumentError(f"query is a text such as \"ExecutionStatus = 'Running'\", not {query!r}")
+    parts = [f"({query})"] if query.strip() else []
+    if status is not None:
+        chosen = choose(WorkflowStatus, status, "status")
+        name = "".join(word.capitalize() for word in chosen.name.split("_"))
+        parts.append(f"ExecutionStatus = '{name}'")
+    if workflow_type is not None:
+        escaped = workflow_type.replace("'", "''")
+        parts.append(f"WorkflowType = '{escaped}'")
+    return " AND ".join(parts)
+
+
+def _info(temporal: Temporal, record: ExecutionRecord) -> WorkflowExecutionInfo:
+    return WorkflowExecutionInfo(
+        workflow_id=record.workflow_id,
+        run_id=record.run_id,
+        workflow_type=record.workflow_type,
+        task_queue=record.task_queue,
+        status=choose(WorkflowStatus, record.status, "status"),
+        start_time=to_datetime(record.start_ns),
+        close_time=None if record.close_ns is None else to_datetime(record.close_ns),
+        history_length=record.history_length,
+        parent_workflow_id=record.parent_workflow_id or None,
+        memo=decode_memo(record.memo, temporal.converter),
+        search_attributes=decode_search_attributes(record.search_attributes),
+    )
