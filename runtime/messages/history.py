@@ -20,9 +20,13 @@ class AppendEvents:
 
 @record
 class ReadArchive:
-    """Read events after ``after_event_id``."""
+    """Read events after ``after_event_id``; at most ``event_count_max`` of them (0: all).
+
+    The reply's ``last_event_id`` says whether there are more.
+    """
 
     after_event_id: int = 0
+    event_count_max: int = 0
 
 
 @record
@@ -42,8 +46,11 @@ class ArchiveVersion:
 
 @record
 class ArchiveReply:
+    """What the archive holds: ``events`` as asked for, up to the archive's own ``last_event_id``."""
+
     run_id: str = ""
     workflow_id: str = ""
     events: tuple[HistoryEvent, ...] = ()
     closed: bool = False
     versions: tuple[ArchiveVersion, ...] = ()
+    last_event_id: int = 0

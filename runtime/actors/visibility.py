@@ -1,0 +1,137 @@
+"""VisibilityDO: one shard of a namespace's index of executions.
+
+Owns one record per run, newest version only. Invariants: an older version never replaces a newer one, a
+repeat changes nothing, and a page token names a position, not a snapshot: runs that start while somebody pages are
+newer than his position, so he sees each earlier one exactly once.
+
+    RecordExecution     keep it, unless what is here is as new
+    ForgetExecution     delete it
+    ListExecutions      what matches the filter, newest start first, ties by run id
+    CountExecutions     how many match
+
+Must not import a clock. A filter that cannot be parsed is refused with code ``invalid_query``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from ..actor import Actor, Alarm, Ok, Refusal, State, Turn
+from ..errors import InvalidArgumentError
+from ..host import Tables
+from ..keys import VISIBILITY
+from ..messages.visibility import (
+    CountExecutions,
+    ExecutionCount,
+    ExecutionList,
+    ExecutionRecord,
+    ForgetExecution,
+    ListExecutions,
+    RecordExecution,
+)
+from ..messages.workflow import Poke
+
+TABLE: Final = "execution"
+PAGE_SIZE_MAX: Final = 1000
+
+OK: Final = Ok()
+
+
+class VisibilityState(State):
+    """One shard's rows: table ``execution`` by run id."""
+
+    __slots__ = ()
+
+
+class VisibilityActor(Actor[VisibilityState]):
+    """The behaviour of every VisibilityDO."""
+
+    kind = VISIBILITY
+
+    def __init__(self) -> None:
+        self.handlers = {
+            RecordExecution: _record,
+            ForgetExecution: _forget,
+            ListExecutions: _list,
+            CountExecutions: _count,
+            Alarm: _nothing,
+            Poke: _nothing,
+        }
+
+    def load(self, key: str, tables: Tables) -> VisibilityState:
+        """The shard ``key`` from its rows."""
+        return VisibilityState(key, tables)
+
+    def next_alarm(self, state: VisibilityState) -> int | None:
+        """An index does nothing by itself."""
+        return None
+
+
+def list_order(execution: ExecutionRecord) -> tuple[int, str]:
+    """Sort key of a list: newest start first, ties by run id. Shards are merged by it."""
+    return -execution.start_ns, execution.run_id
+
+
+def page_token_after(execution: ExecutionRecord) -> str:
+    """The token that continues a list after ``execution``; the same in every shard."""
+    return f"{execution.start_ns}:{execution.run_id}"
+
+
+def _position(page_token: str) -> tuple[int, str]:
+    start_ns, colon, run_id = page_token.partition(":")
+    if not colon or not start_ns.isdecimal():
+        raise InvalidArgumentError(
+            f"{page_token!r} is not a page token; pass the next_page_token of the page before",
+            page_token=page_token,
+        )
+    return -int(start_ns), run_id
+
+
+def _record(state: VisibilityState, message: RecordExecution, turn: Turn) -> Any:
+    execution = message.execution
+    known: ExecutionRecord | None = state.get(TABLE, execution.run_id)
+    if known is None or known.version < execution.version:
+        turn.put(TABLE, execution.run_id, execution)
+    return OK
+
+
+def _forget(state: VisibilityState, message: ForgetExecution, turn: Turn) -> Any:
+    turn.delete(TABLE, message.run_id)
+    return OK
+
+
+def _matching(state: VisibilityState, query: str) -> list[ExecutionRecord]:
+    executions = state.table(TABLE).values()
+    if not query.strip():
+        return list(executions)
+    from ..visibility_query import matches, parse
+
+    wanted = parse(query)
+    return [execution for execution in executions if matches(wanted, execution)]
+
+
+def _list(state: VisibilityState, message: ListExecutions, turn: Turn) -> Any:
+    try:
+        found = _matching(state, message.query)
+        after = _position(message.page_token) if message.page_token else None
+    except InvalidArgumentError as error:
+        return Refusal(code="invalid_query", message=str(error))
+    found.sort(key=list_order)
+    if after is not None:
+        found = [execution for execution in found if list_order(execution) > after]
+    size = min(max(message.page_size, 1), PAGE_SIZE_MAX)
+    page = tuple(found[:size])
+    return ExecutionList(
+        executions=page, next_page_token=page_token_after(page[-1]) if len(found) > size else ""
+    )
+
+
+def _count(state: VisibilityState, message: CountExecutions, turn: Turn) -> Any:
+    try:
+        return ExecutionCount(count=len(_matching(state, message.query)))
+    except InvalidArgumentError as error:
+        return Refusal(code="invalid_query", message=str(error))
+
+
+def _nothing(state: VisibilityState, message: Any, turn: Turn) -> Any:
+    return OK
