@@ -126,10 +126,15 @@ class Shell:
         try:
             return await self._turn(message, alarm_ns)
         finally:
-            if self._queue:
-                self._queue.popleft().set_result(None)
-            else:
-                self._busy = False
+            self._release()
+
+    def _release(self) -> None:
+        while self._queue:
+            turn_comes = self._queue.popleft()
+            if not turn_comes.done():  # its caller may have given up
+                turn_comes.set_result(None)
+                return
+        self._busy = False
 
     async def _turn(self, message: Any, alarm_ns: int | None) -> Any:
         host = self._host
@@ -205,8 +210,9 @@ class Shell:
 
     async def _execute(self, task: Any) -> None:
         message = await self._executor.execute(self._key, task)
-        if message is not None:
-            await self._enter(message, None)
+        if message is not None and type(await self._enter(message, None)) is Refusal:
+            # What the executor cached has commands that were not accepted.
+            self._executor.evict(self._key)
 
     # --- the outbox pump ---
 
