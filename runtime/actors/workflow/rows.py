@@ -67,6 +67,7 @@ class RunRow:
     task_attempt: int = 1
     task_scheduled_event_id: int = 0
     task_started_event_id: int = 0
+    task_started_ns: int = 0
     task_deadline_ns: int = 0
     last_completed_event_id: int = 0
     expires_ns: int = 0

@@ -48,6 +48,7 @@ class Run:
     task_attempt: int
     task_scheduled_event_id: int
     task_started_event_id: int
+    task_started_ns: int
     task_deadline_ns: int
     last_completed_event_id: int
     expires_ns: int

@@ -63,6 +63,7 @@ def start(state: WorkflowState, run: Run, turn: Turn, limits: Limits) -> None:
         turn.send(task_queue_key(run.start.namespace, task_queue), ParkWorkflowTask(workflow_key=state.key))
         return
     run.task_state = "started"
+    run.task_started_ns = turn.now
     run.dirty = True
     run.task_deadline_ns = turn.now + (run.start.task_timeout_ns or TASK_TIMEOUT_NS)
     virtual: tuple[HistoryEvent, ...] = ()
@@ -98,11 +99,11 @@ def start(state: WorkflowState, run: Run, turn: Turn, limits: Limits) -> None:
 
 
 def write_virtual_attempt(state: WorkflowState, run: Run, turn: Turn, limits: Limits) -> None:
-    """Record the scheduling and start of an attempt that was not the first, now that it completes."""
+    """Record the scheduling and start of an attempt that was not the first, now that it completes: just as the
+    executor saw them."""
     if run.task_attempt > 1:
-        run.task_scheduled_event_id = append(state, run, turn, EventType.WORKFLOW_TASK_SCHEDULED, _scheduled(run))
-        started = _started(run, run.task_scheduled_event_id, limits)
-        run.task_started_event_id = append(state, run, turn, EventType.WORKFLOW_TASK_STARTED, started)
+        for event in _virtual_events(run, run.task_started_ns, limits):
+            append(state, run, turn, event.event_type, event.attributes, event_ns=event.event_time)
 
 
 def fail(
