@@ -94,8 +94,10 @@ def _record(
 ) -> Failure:
     cause = _cause(error)
     if isinstance(error, FailureError) and error.failure is not None:
-        # Compared as records: the cause that was decoded with it leads back to the record it came from.
-        if cause is None or getattr(cause, "failure", None) is error.failure.cause:
+        # Where it was raised again (its context) says nothing new about it; an explicit other cause does.
+        cause = error.__cause__
+        recorded = error.failure.cause
+        if cause is None or (recorded is not None and getattr(cause, "failure", None) is recorded):
             return error.failure
     below: Failure | None = None
     above = (*above, error)
@@ -124,6 +126,8 @@ def _message(error: BaseException) -> str:
         text = str(error)
     except Exception:
         text = f"({type(error).__name__} that cannot be shown)"
+    if not text and isinstance(error, asyncio.CancelledError):
+        text = "Cancelled"
     return _ADDRESS.sub("at 0x...", text)
 
 

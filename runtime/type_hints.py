@@ -49,7 +49,7 @@ def _compute_hints(function: Callable[..., Any]) -> tuple[tuple[Any, ...], Any]:
     import inspect
 
     target = inspect.unwrap(getattr(function, "__func__", function))
-    if not hasattr(target, "__code__"):  # an object with a __call__ of its own
+    if not inspect.isroutine(target) and not isinstance(target, type):  # an object with a __call__
         target = type(target).__call__
     try:
         parameters = list(inspect.signature(target).parameters.values())

@@ -235,7 +235,7 @@ def fits_closely(value: Any, hint: Any) -> bool:
             return False
         typed: Any = kind
         known = typed.__required_keys__ | typed.__optional_keys__
-        return bool(typed.__required_keys__ <= value.keys() <= known)
+        return required_keys(kind) <= value.keys() <= known
     required = {name for name, (_, needed) in fields.items() if needed}
     return required <= value.keys() <= fields.keys()
 
@@ -298,15 +298,32 @@ def _build(kind: Any, where: str, *args: Any, **fields: Any) -> Any:
         ) from error
 
 
+def required_keys(kind: Any) -> set[str]:
+    """Return the keys a TypedDict requires, also where its annotations are text (which hides NotRequired)."""
+    required = set(kind.__required_keys__)
+    try:
+        hints = typing.get_type_hints(kind, include_extras=True)
+    except Exception:  # an annotation may name what does not exist
+        return required
+    for name, hint in hints.items():
+        if typing.get_origin(hint) is typing.NotRequired:
+            required.discard(name)
+        elif typing.get_origin(hint) is typing.Required:
+            required.add(name)
+    return required
+
+
 def _typed_dict_shaper(kind: Any) -> Shaper:
     plan: dict[str, Shaper | None] = {}
+    required: list[str] = []
 
     def shape(value: Any, where: str) -> dict[str, Any]:
         if type(value) is not dict:
             raise misfit(value, f"an object like {kind.__qualname__}", where)
         if not plan:
             plan.update({name: shaper_of(hint) for name, hint in resolve_annotations(kind).items()})
-        for name in sorted(kind.__required_keys__):
+            required.extend(sorted(required_keys(kind)))
+        for name in required:
             if name not in value:
                 raise InvalidArgumentError(
                     f"{where} lacks {name!r}, a key of {kind.__qualname__}", where=where
