@@ -1,0 +1,119 @@
+"""Alarms: one per object, part of its commits, at least once.
+
+Fault model. An alarm goes off at its time or later, in whatever incarnation there is (a new one, if need be).
+The stored alarm is removed when its handler has ended, and not by its start: if the incarnation dies first,
+the alarm goes off again after 2 s, 4 s, ... up to 1024 s, without end. It may go off once more after it was
+handled. Only one run at a time; an alarm set meanwhile waits until the run is over. Setting the very time of
+the alarm that is running changes nothing (on the real platform such an alarm is lost, so the engine must
+never do it).
+
+Must not import: the platform (it is handed in).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..runtime.durations import SECOND
+from .lives import LIVE
+
+if TYPE_CHECKING:
+    from .objects import SimObject, SimObjectHost
+    from .platform import Platform
+    from .scheduler import Timer
+
+RETRY_DELAY_NS = 2 * SECOND
+RETRY_DOUBLINGS_MAX = 9
+
+
+class ObjectAlarm:
+    """The alarm of one object: when it is set for, and the timer that watches it."""
+
+    __slots__ = ("_failures", "_platform", "_rearmed", "_running_ns", "_timer", "object", "when_ns")
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        self.object: SimObject
+        self.when_ns: int | None = None
+        """What the object has set; None: nothing."""
+        self._timer: Timer | None = None
+        self._running_ns: int | None = None
+        self._rearmed = False
+        self._failures = 0
+
+    @property
+    def is_running(self) -> bool:
+        """Its handler has been started and has not ended."""
+        return self._running_ns is not None
+
+    def set(self, when_ns: int | None) -> None:
+        """The object has committed ``when_ns`` as its alarm."""
+        running_ns = self._running_ns
+        if running_ns is not None:
+            if when_ns != running_ns:
+                self._rearmed = True
+                self.when_ns = when_ns
+                self._failures = 0
+            return
+        if when_ns != self.when_ns:
+            self.when_ns = when_ns
+            self._failures = 0
+            self._watch(when_ns)
+
+    def _watch(self, at_ns: int | None) -> None:
+        timer = self._timer
+        if at_ns is None:
+            if timer is not None:
+                timer.cancel()
+        elif timer is None:
+            self._timer = self._platform.scheduler.at(at_ns, self._fire)
+        else:
+            timer.move(at_ns)
+
+    def _fire(self) -> None:
+        platform = self._platform
+        faults = platform.faults
+        if faults is not None and platform.strike("alarm", self.object.key) == "late_alarm":
+            delay_ns = faults.delay_ns(f"late_alarm:{self.object.key}", faults.plan.alarm_ns_max)
+            self._watch(platform.now() + delay_ns)
+            return
+        self.run()
+
+    def run(self, scheduled_ns: int | None = None) -> None:
+        """Start the handler for the alarm that is set, or once more for ``scheduled_ns``."""
+        when_ns = self.when_ns if scheduled_ns is None else scheduled_ns
+        if when_ns is None or self._running_ns is not None:
+            return
+        platform = self._platform
+        host = platform.incarnation(self.object)
+        self._running_ns = when_ns
+        self._rearmed = False
+        platform.trace.add(("alarm", platform.now(), self.object.key, host.number, when_ns, self._failures))
+        host.run(self._handle(host, when_ns))
+
+    async def _handle(self, host: SimObjectHost, when_ns: int) -> None:
+        await host.shell.alarm(when_ns)
+        if host.state != LIVE:
+            return
+        platform = self._platform
+        platform.trace.add(("alarm_done", platform.now(), self.object.key, when_ns))
+        self._running_ns = None
+        self._failures = 0
+        if not self._rearmed and self.when_ns == when_ns:
+            self.when_ns = None
+        if platform.faults is not None and platform.strike("alarm_done", self.object.key):
+            self.run(when_ns)
+            return
+        self._watch(self.when_ns)
+
+    def interrupted(self) -> None:
+        """The incarnation that ran the handler is dead or superseded: the alarm goes off again."""
+        if self._running_ns is None:
+            return
+        self._running_ns = None
+        if self._rearmed:
+            self._watch(self.when_ns)
+            return
+        delay_ns = RETRY_DELAY_NS << min(self._failures, RETRY_DOUBLINGS_MAX)
+        self._failures += 1
+        self._watch(self._platform.now() + delay_ns)

@@ -1,0 +1,54 @@
+"""Virtual time for ordinary code: `datetime.now()`, `time.time()` and their kin, through freezegun.
+
+Owns: when freezegun is on, and that it follows the virtual clock. It is imported when first asked for,
+because it looks through every loaded module; who does not ask pays nothing. This package itself reads no
+clock and is left alone by the patching.
+
+Must not import: the simulation.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+IGNORED = ("temporal_do", "_pytest", "pytest", "pluggy", "hypothesis", "xdist", "execnet", "coverage")
+
+
+def as_datetime(at_ns: int) -> datetime:
+    """``at_ns`` (since the Unix epoch) as an aware datetime in UTC, to the microsecond."""
+    return _EPOCH + timedelta(microseconds=at_ns // 1000)
+
+
+class Freezer:
+    """Makes the process see virtual time while it is started. May be started again inside itself."""
+
+    __slots__ = ("_depth", "_freezer", "_frozen")
+
+    def __init__(self) -> None:
+        self._depth = 0
+        self._freezer: Any = None
+        self._frozen: Any = None
+
+    def start(self, now_ns: int) -> None:
+        """From here on ordinary clocks show ``now_ns``."""
+        self._depth += 1
+        if self._depth == 1:
+            from freezegun import freeze_time
+
+            self._freezer = freeze_time(as_datetime(now_ns), ignore=list(IGNORED), real_asyncio=True)
+            self._frozen = self._freezer.start()
+
+    def move(self, now_ns: int) -> None:
+        """The virtual clock has moved."""
+        if self._frozen is not None:
+            self._frozen.move_to(as_datetime(now_ns))
+
+    def stop(self) -> None:
+        """Undo one ``start``."""
+        self._depth -= 1
+        if self._depth == 0:
+            freezer, self._freezer, self._frozen = self._freezer, None, None
+            freezer.stop()

@@ -1,0 +1,102 @@
+"""Lives: what runs together and dies together - one incarnation of an object, one consumer's worker process.
+
+Fault model. A life can be killed at any moment between two of its steps, or by one of its own calls to the
+host. Then none of its code runs ever again, `finally` blocks included: that is what a crash means. A life may
+also become a zombie (a superseded instance that has not noticed yet): its code goes on, it may call and
+reply, but nothing it tries to commit becomes durable, and the attempt kills it.
+
+How: every coroutine of a life is driven through `Guarded`, which parks it for good as soon as the life is
+dead. What is parked is unwound when the simulation is closed, in the order of creation, with every door shut.
+
+Must not import: the platform (it is handed in).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Generator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .platform import Platform
+
+DEAD = 0
+ZOMBIE = 1
+LIVE = 2
+
+
+class Life:
+    """Something that runs until it is killed. ``name`` is its address, ``number`` tells its incarnations
+    apart."""
+
+    __slots__ = ("name", "number", "platform", "state")
+
+    def __init__(self, platform: Platform, name: str, number: int) -> None:
+        self.platform = platform
+        self.name = name
+        self.number = number
+        self.state = LIVE
+
+    def run(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Run ``work`` as a task of this life; what it raises is the simulation's business."""
+        if self.state == DEAD:
+            work.close()
+            return
+        self.platform.loop.create_task(self._run(work, None), name=self.name)
+
+    def resume(self, work: Coroutine[Any, Any, Any], awaited: Any) -> Guarded:
+        """Something to await: ``work``, which has already begun and waits for ``awaited``."""
+        return Guarded(self, work, awaited)
+
+    async def _run(self, work: Coroutine[Any, Any, Any], awaited: Any) -> None:
+        try:
+            await Guarded(self, work, awaited)
+        except Exception as error:
+            self.platform.crashed(self, error)
+
+
+class Guarded:
+    """Drives a coroutine as long as its life lasts; then never touches it again."""
+
+    __slots__ = ("_awaited", "_life", "_work")
+
+    def __init__(self, life: Life, work: Coroutine[Any, Any, Any], awaited: Any) -> None:
+        self._life = life
+        self._work = work
+        self._awaited = awaited
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        life = self._life
+        platform = life.platform
+        work = self._work
+        awaited = self._awaited
+        try:
+            if awaited is None:
+                if life.state == DEAD:
+                    awaited = work.throw((yield from self._park()))
+                else:
+                    awaited = work.send(None)
+            while True:
+                try:
+                    yield awaited
+                except BaseException as error:
+                    if life.state == DEAD and not platform.closed:
+                        awaited = work.throw((yield from self._park()))
+                    else:
+                        awaited = work.throw(error)
+                else:
+                    if life.state == DEAD and not platform.closed:
+                        awaited = work.throw((yield from self._park()))
+                    else:
+                        awaited = work.send(None)
+        except StopIteration as stop:
+            return stop.value
+
+    def _park(self) -> Generator[Any, None, BaseException]:
+        """Wait until the simulation is closed; returns what the closing throws."""
+        platform = self._life.platform
+        while True:
+            try:
+                yield from platform.loop.create_future().__await__()
+            except BaseException as error:
+                if platform.closed:
+                    return error

@@ -1,0 +1,51 @@
+"""The object store: whole values under keys.
+
+Fault model. A put may fail with the data stored or not; a get may fail. What was stored stays, unchanged,
+until it is replaced; a reader sees one whole value or another, never a mixture.
+
+Must not import: the platform (it is handed in).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..runtime.errors import HostError
+
+if TYPE_CHECKING:
+    from .hosts import SimHost
+    from .platform import Platform
+
+
+class ObjectStore:
+    """All blobs of one simulation."""
+
+    __slots__ = ("_blobs", "_platform")
+
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        self._blobs: dict[str, bytes] = {}
+
+    def put(self, sender: SimHost, key: str, data: bytes) -> None:
+        """Store ``data``, replacing what was there. Raises HostError when a fault says so."""
+        platform = self._platform
+        fault = "" if platform.faults is None else platform.strike("put_blob", key)
+        if fault != "lost_put":
+            self._blobs[key] = bytes(data)
+            platform.trace.add(("put_blob", platform.now(), sender.name, key, len(data)))
+        if fault:
+            raise HostError(f"outcome unknown: storing {key!r} failed", key=key)
+
+    def get(self, sender: SimHost, key: str) -> bytes | None:
+        """The bytes under ``key``, or None. Raises HostError when a fault says so."""
+        platform = self._platform
+        if platform.faults is not None and platform.strike("get_blob", key):
+            raise HostError(f"outcome unknown: reading {key!r} failed", key=key)
+        data = self._blobs.get(key)
+        size = -1 if data is None else len(data)
+        platform.trace.add(("get_blob", platform.now(), sender.name, key, size))
+        return data
+
+    def keys(self) -> list[str]:
+        """Every key that holds something, sorted."""
+        return sorted(self._blobs)

@@ -1,0 +1,363 @@
+"""The simulated platform: who gets which message, who lives, who dies.
+
+Fault model: that of its parts. Objects lose memory and calls in flight, never committed rows (``objects``);
+requests and replies get lost and late (``hosts``); alarms and queues are at least once (``alarms``,
+``queue``). With no fault plan nothing is lost, late or doubled, and only the order of simultaneous events is
+open.
+
+Invariants
+- One macro event per request. The reply is handed back in the same event, unless a fault delays it.
+- Without faults, load and commit do not suspend: a turn is over before the next event.
+- Every step is in the trace, and the trace decides the digest; nothing else is published.
+- Messages, rows and replies are immutable; strict mode encodes and decodes each of them on its way.
+
+Must not import: the clock or the entropy of the machine; anything that knows what the messages mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from hashlib import blake2b
+from typing import Any
+
+from ..runtime.actor import Actor
+from ..runtime.errors import HostError, InvalidArgumentError
+from ..runtime.keys import kind_of
+from ..runtime.records import decode, encode
+from ..runtime.shell import Executor
+from .alarms import ObjectAlarm
+from .choices import Choices
+from .faults import FaultPlan, Faults
+from .hosts import Call, SimHost, Unknown
+from .lives import DEAD, LIVE, ZOMBIE, Life
+from .loop import SimulationLoop
+from .object_store import ObjectStore
+from .objects import SimObject, SimObjectHost
+from .queue import Queues, WorkerHost
+from .scheduler import Scheduler
+from .trace import Trace
+
+
+class NoExecutor:
+    """Stands in where no workflow code runs: takes no tasks, so they wait."""
+
+    def polls(self, namespace: str, task_queue: str) -> bool:
+        """Nobody polls here."""
+        return False
+
+    async def execute(self, key: str, task: Any) -> Any:
+        """Nothing to give back."""
+        return None
+
+    def evict(self, key: str) -> None:
+        """Nothing is cached."""
+
+
+class Platform:
+    """Durable Objects, queues and an object store in one process, on virtual time."""
+
+    def __init__(
+        self,
+        *,
+        loop: SimulationLoop,
+        scheduler: Scheduler,
+        choices: Choices,
+        actors: Mapping[str, Actor[Any]],
+        executor: Executor | None = None,
+        trace: Trace | None = None,
+        faults: FaultPlan | None = None,
+        strict: bool = False,
+    ) -> None:
+        self.loop = loop
+        self.scheduler = scheduler
+        self.choices = choices
+        self.actors = actors
+        self.executor: Executor = executor or NoExecutor()
+        self.trace = trace or Trace()
+        self.strict = strict
+        self.faults: Faults | None = None if faults is None else Faults(faults, choices)
+        self.objects: dict[str, SimObject] = {}
+        self.queues = Queues(self)
+        self.blobs = ObjectStore(self)
+        self.closed = False
+        self.calls = 0
+        """Requests made so far."""
+        self.on_crash: Callable[[Life, BaseException], object] | None = None
+        """Told of what engine code raised although it must not; without it, it is raised where it happens."""
+        self.user_code_at = 0
+        self.news_at = 0
+        """The number of the last macro event in which user code ran, or a client got an answer."""
+        self.content = blake2b(digest_size=16)
+        """Strict mode only: hash over the bytes of every row, message and reply."""
+        self._lane_free_ns: dict[Any, int] = {}
+        self._fault_counts: dict[str, int] = {}
+        self._hosts = 0
+
+    def now(self) -> int:
+        """The virtual time, ns since the Unix epoch."""
+        return self.scheduler.now()
+
+    def host(self, name: str = "client") -> SimHost:
+        """A host for something that is no durable object: a client, a script, an executor."""
+        self._hosts += 1
+        return SimHost(self, name, self._hosts)
+
+    # --- objects ---
+
+    def object(self, key: str) -> SimObject:
+        """The object with this key; it exists from its first use. Raises InvalidArgumentError."""
+        found = self.objects.get(key)
+        if found is None:
+            kind = kind_of(key) if "/" in key else key
+            actor = self.actors.get(kind)
+            if actor is None:
+                raise InvalidArgumentError(f"{key!r} addresses no known class of objects")
+            alarm = ObjectAlarm(self)
+            found = alarm.object = self.objects[key] = SimObject(key, actor, alarm)
+        return found
+
+    def incarnation(self, found: SimObject) -> SimObjectHost:
+        """Whoever embodies the object now; a new incarnation if it is in nobody's memory."""
+        host = found.incarnation
+        if host is None:
+            found.incarnations += 1
+            host = found.incarnation = SimObjectHost(self, found)
+        return host
+
+    def kill(self, host: SimObjectHost, reason: str) -> None:
+        """End an incarnation: memory and calls in flight are lost, committed rows stay."""
+        if host.state == DEAD:
+            return
+        was_live = host.state == LIVE
+        host.state = DEAD
+        self._part(host, reason)
+        if was_live:
+            self._vacate(host)
+
+    def supersede(self, host: SimObjectHost) -> None:
+        """Make an incarnation a zombie: it goes on, but a new one takes over and it can't commit any more."""
+        if host.state == LIVE:
+            host.state = ZOMBIE
+            self.trace.add(("dead", self.now(), host.name, host.number, "superseded"))
+            self._vacate(host)
+
+    def _part(self, host: SimObjectHost, reason: str) -> None:
+        self.trace.add(("dead", self.now(), host.name, host.number, reason))
+        calls = list(host.calls.values())
+        host.calls.clear()
+        for call in calls:
+            self.answer(call, Unknown(f"{host.name} lost its memory ({reason})"))
+
+    def _vacate(self, host: SimObjectHost) -> None:
+        found = host.object
+        if found.incarnation is host:
+            found.incarnation = None
+        self.executor.evict(host.name)
+        found.alarm.interrupted()
+
+    def crash(self, key: str, reason: str = "killed") -> bool:
+        """Kill whoever embodies ``key`` now. False: nobody did."""
+        found = self.objects.get(key)
+        if found is None or found.incarnation is None:
+            return False
+        self.kill(found.incarnation, reason)
+        return True
+
+    # --- calls ---
+
+    def send(self, sender: SimHost, receiver: str, message: Any, future: Any) -> None:
+        """Put a request on its way; ``future`` gets the reply or an Unknown."""
+        self.calls = number = self.calls + 1
+        self.trace.add(("call", self.scheduler.now(), sender.name, receiver, number, message))
+        if self.strict:
+            message = self.carried(message)
+        call = Call(number, sender, receiver, message, future)
+        if type(sender) is SimObjectHost:
+            call.lane = (sender.name, receiver)
+        else:
+            call.lane = -number
+        if self.faults is None and not self._lane_free_ns:
+            self.scheduler.post(call.lane, self._deliver, call)
+        else:
+            self._send_at_risk(call)
+
+    def _send_at_risk(self, call: Call) -> None:
+        faults = self.faults
+        fault = self.strike("request", call.sender.name)
+        if fault == "lost_request":
+            self.scheduler.post(call.lane, self.answer, call, Unknown("the request was lost"))
+            return
+        now = self.now()
+        due_ns = self._lane_free_ns.get(call.lane, now)
+        if faults is not None and fault == "slow_request":
+            delay_ns = faults.delay_ns(f"slow_request:{call.sender.name}", faults.plan.latency_ns_max)
+            due_ns = max(due_ns, now + delay_ns)
+        if due_ns <= now:
+            self.scheduler.post(call.lane, self._deliver, call)
+            return
+        self._lane_free_ns[call.lane] = due_ns
+        self.scheduler.at(due_ns, self._deliver, call, lane=call.lane)
+
+    def _deliver(self, call: Call) -> None:
+        found = self.objects.get(call.receiver)
+        if found is None:
+            found = self.object(call.receiver)
+        if self.faults is not None and not self._admit(call, found):
+            return
+        host = found.incarnation
+        if host is None:
+            host = self.incarnation(found)
+        number = call.number
+        message = call.message
+        self.trace.add(("deliver", self.scheduler.now(), call.receiver, host.number, number, message))
+        host.calls[number] = call
+        work = host.shell.handle(message)
+        try:
+            awaited = work.send(None)
+        except StopIteration as stop:
+            if host.calls.pop(number, None) is not None:
+                self._reply(host, call, stop.value)
+        except HostError as error:
+            self._failed(host, call, error)
+        except Exception as error:
+            self._failed(host, call, error)
+            self.crashed(host, error)
+        else:
+            self.loop.create_task(self._serve(host, call, host.resume(work, awaited)), name=host.name)
+
+    async def _serve(self, host: SimObjectHost, call: Call, work: Any) -> None:
+        try:
+            reply = await work
+        except HostError as error:
+            self._failed(host, call, error)
+        except Exception as error:
+            self._failed(host, call, error)
+            self.crashed(host, error)
+        else:
+            if host.calls.pop(call.number, None) is not None:
+                self._reply(host, call, reply)
+
+    def _admit(self, call: Call, found: SimObject) -> bool:
+        fault = self.strike("deliver", call.receiver)
+        if not fault:
+            return True
+        if fault == "overload":
+            self.answer(call, Unknown(f"{call.receiver} is overloaded"))
+            return False
+        host = found.incarnation
+        if host is not None:
+            if fault == "zombie":
+                self.supersede(host)
+            elif fault == "reset" or host.is_idle:
+                self.kill(host, fault)
+        return True
+
+    def _failed(self, host: SimObjectHost, call: Call, error: BaseException) -> None:
+        if host.calls.pop(call.number, None) is not None:
+            self.answer(call, Unknown(f"{call.receiver} failed: {error}"))
+
+    def _reply(self, host: SimObjectHost, call: Call, reply: Any) -> None:
+        if self.strict:
+            reply = self.carried(reply)
+        faults = self.faults
+        if faults is not None:
+            fault = self.strike("reply", host.name)
+            if fault == "crash_before_reply":
+                self.answer(call, Unknown(f"{host.name} lost its memory ({fault})"))
+                self.kill(host, fault)
+                return
+            if fault == "lost_reply":
+                self.answer(call, Unknown("the reply was lost"))
+                return
+            if fault == "slow_reply":
+                delay_ns = faults.delay_ns(f"slow_reply:{host.name}", faults.plan.latency_ns_max)
+                self.scheduler.at(self.now() + delay_ns, self._arrive, host, call, reply)
+                return
+        self._arrive(host, call, reply)
+
+    def _arrive(self, host: SimObjectHost, call: Call, reply: Any) -> None:
+        self.trace.add(("reply", self.scheduler.now(), host.name, host.number, call.number, reply))
+        if type(call.sender) is SimHost:
+            self.news_at = self.user_code_at = self.loop.events
+        future = call.future
+        if not future.done():
+            future.set_result(reply)
+
+    def answer(self, call: Call, unknown: Unknown) -> None:
+        """Tell the sender of ``call`` that nobody knows what became of it."""
+        self.trace.add(("lost", self.now(), call.number, unknown.reason))
+        if not call.future.done():
+            call.future.set_result(unknown)
+
+    # --- what the parts share ---
+
+    def strike(self, point: str, key: str) -> str:
+        """The fault that strikes ``key`` at ``point`` now, or ""."""
+        faults = self.faults
+        if faults is None:
+            return ""
+        fault = faults.strike(point, key)
+        if fault:
+            self.trace.add(("fault", self.now(), fault, key))
+        return fault
+
+    async def delay(self, delay_ns: int) -> None:
+        """Wait for ``delay_ns`` of virtual time."""
+        future = self.loop.create_future()
+        self.scheduler.at(self.now() + delay_ns, _wake, future)
+        await future
+
+    def carried(self, value: Any) -> Any:
+        """``value`` as it arrives elsewhere: itself, or a copy made of its bytes in strict mode."""
+        if not self.strict:
+            return value
+        data = encode(value)
+        self.content.update(data)
+        return decode(data)
+
+    def seen_rows(self, changes: Any) -> None:
+        """Strict mode: add rows to the hash over all content."""
+        for table, key, row in changes:
+            self.content.update(f"{table}/{key}:".encode())
+            self.content.update(b"" if row is None else encode(row))
+
+    def user_code_runs(self) -> None:
+        """Something of the user's makes progress; see ``Simulation``'s housekeeping limit."""
+        self.user_code_at = 0
+        self.news_at = 0
+        """The number of the last macro event in which user code ran, or a client got an answer."""
+
+    def crashed(self, life: Life, error: BaseException) -> None:
+        """Engine code of ``life`` raised ``error``: the life ends, the test is told."""
+        if isinstance(life, SimObjectHost):
+            self.kill(life, f"{type(error).__name__}: {error}")
+        elif isinstance(life, WorkerHost):
+            self.queues.kill(life, f"{type(error).__name__}: {error}")
+        if self.on_crash is None:
+            raise error
+        self.on_crash(life, error)
+
+    def set_faults(self, plan: FaultPlan) -> None:
+        """Let ``plan`` rule from now on."""
+        self.heal()
+        self.faults = Faults(plan, self.choices)
+
+    def heal(self) -> None:
+        """No more faults from now on."""
+        if self.faults is not None:
+            self._fault_counts = self.fault_counts
+            self.faults = None
+
+    @property
+    def fault_counts(self) -> dict[str, int]:
+        """Fault name -> how often it has struck in this run."""
+        counts = dict(self._fault_counts)
+        if self.faults is not None:
+            for name, count in self.faults.counts.items():
+                counts[name] = counts.get(name, 0) + count
+        return counts
+
+
+def _wake(future: Any) -> None:
+    if not future.done():
+        future.set_result(None)

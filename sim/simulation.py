@@ -1,0 +1,552 @@
+"""One simulated world: the face of the simulator.
+
+Owns how the parts meet - choices, clock, loop, platform, deployment - and what a test asks of them. A
+simulation is entered with ``with``, or used from a plain script through ``execute``; calls of `Temporal` made
+inside find it by themselves. Two simulations share nothing; they may be used side by side, or one inside the
+other.
+
+Must not import: freezegun, the actors or the workflow side before they are needed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
+from contextvars import Context, copy_context
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ..runtime.connection import host_context
+from ..runtime.deployment import Deployment
+from ..runtime.durations import DurationLike, format_duration, parse_duration
+from ..runtime.errors import HostError, InvalidArgumentError, WorkflowTaskFailedError
+from ..runtime.keys import WORKFLOW, encode_part, kind_of
+from .choices import Choices
+from .errors import ActorCrashed, BudgetExceeded, SimulationDeadlock, TimeStandsStill
+from .faults import FaultPlan, Placement
+from .freezing import Freezer, as_datetime
+from .lives import Life
+from .loop import SimulationLoop
+from .platform import Platform
+from .scheduler import AFTERWARDS, Scheduler
+from .tape import Tape
+from .trace import Trace, describe_step
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from types import TracebackType
+
+    from ..runtime.actor import Actor
+    from ..runtime.definitions import Worker
+    from ..runtime.shell import Executor
+    from .hosts import SimHost
+
+T = TypeVar("T")
+
+ACTIVITY_QUEUE = "activities"
+START = "2026-01-01T00:00:00Z"
+STEP_BUDGET = 1_000_000
+TIME_BUDGET = "36500d"
+HOUSEKEEPING_MAX = 50_000
+"""So many events without a line of user code, and nothing of interest will ever happen."""
+
+_CHECK_EVERY = 1000
+_LAST_STEPS = 15
+
+
+class Stepped:
+    """The outcome of ``step``: a truth value, which may be awaited as well."""
+
+    __slots__ = ("_awaitable", "_done")
+
+    def __init__(self, done: bool, awaitable: Awaitable[bool] | None = None) -> None:
+        self._done = done
+        self._awaitable = awaitable
+
+    def __bool__(self) -> bool:
+        return self._done
+
+    def __await__(self) -> Generator[Any, None, bool]:
+        if self._awaitable is not None:
+            self._done = yield from self._awaitable.__await__()
+        return self._done
+
+
+class Simulation:
+    """A world on virtual time, all of whose random decisions follow from ``seed``.
+
+    ``faults``: a FaultPlan (default: none). ``start``: the first instant, an ISO text or an aware datetime.
+    ``strict``: encode and decode every row and message. ``tape``: replay a recorded run (a Tape or its file)
+    instead of exploring; it brings seed, start and faults with it. ``freeze_time``: ordinary clocks show
+    virtual time. ``step_budget``: how many events may pass without news for the test, ``time_budget`` how
+    much virtual time in all (None: no bound). ``raise_task_failures``: a workflow task that fails (a bug in
+    workflow code) is raised in the test as WorkflowTaskFailedError, instead of being retried until the code
+    is mended. ``trace_limit``: how many steps are kept for reading. ``actors`` and ``executor`` replace the
+    engine's, for tests of the simulator itself.
+    """
+
+    def __init__(
+        self,
+        seed: int | str = 0,
+        *,
+        faults: FaultPlan | None = None,
+        start: str | datetime = START,
+        strict: bool = False,
+        tape: Tape | str | Path | None = None,
+        freeze_time: bool = False,
+        time_skipping: bool = True,
+        step_budget: int | None = STEP_BUDGET,
+        time_budget: DurationLike | None = TIME_BUDGET,
+        raise_task_failures: bool = True,
+        trace_limit: int | None = 200_000,
+        actors: Mapping[str, Actor[Any]] | None = None,
+        executor: Executor | None = None,
+    ) -> None:
+        if isinstance(seed, bool) or not isinstance(seed, int | str):
+            raise InvalidArgumentError(f"a seed is a whole number or a text, not {seed!r}")
+        start_ns = _instant(start, "start")
+        deviations = None
+        if tape is not None:
+            tape = tape if isinstance(tape, Tape) else Tape.read(tape)
+            seed, deviations = tape.seed, tape.deviations
+            start_ns = tape.start_ns or start_ns
+            if faults is None and tape.faults:
+                faults = FaultPlan.from_json(tape.faults)
+        self.seed = seed
+        """What names this run."""
+        self.start_ns = start_ns
+        self._plan = faults
+        self._step_budget = step_budget
+        self._raise_task_failures = raise_task_failures
+        self._choices = Choices(seed, deviations, explore=tape is None)
+        self._scheduler = Scheduler(start_ns, self._choices.stream("schedule"))
+        self._end_ns = None
+        if time_budget is not None:
+            self._end_ns = start_ns + parse_duration(time_budget, name="time_budget")
+        self.trace = Trace(trace_limit)
+        """Every step of this run; see ``trace``."""
+        new_loop: Any = SimulationLoop  # typeshed believes it abstract: what it refuses is set from a table
+        self.loop: SimulationLoop = new_loop(
+            self._scheduler, on_blocked=self._blocked, on_check=self._check, on_error=_report
+        )
+        self.deployment = Deployment()
+        """The workers that run here."""
+        if actors is None:
+            from ..runtime.actors import ACTORS
+
+            actors = ACTORS
+        self.platform = Platform(
+            loop=self.loop,
+            scheduler=self._scheduler,
+            choices=self._choices,
+            actors=actors,
+            executor=executor or WorkflowExecutor(self),
+            trace=self.trace,
+            faults=faults,
+            strict=strict,
+        )
+        self.platform.on_crash = self._crashed
+        self.platform.queues.consume(ACTIVITY_QUEUE, self.deployment.consume)
+        self.host: SimHost = self.platform.host("client")
+        """What client calls run on."""
+        self._freezer = Freezer() if freeze_time else None
+        if self._freezer is not None:
+            self._scheduler.on_advance = self._freezer.move
+        self._targets: list[int | None] = []
+        self._time_skipping = True
+        self.time_skipping = time_skipping
+        self._entered: list[Any] = []
+        self._alert: BaseException | None = None
+        self._check()
+
+    # --- a block, a script ---
+
+    def __enter__(self) -> Simulation:
+        self._entered.append(host_context.set(self.host))
+        if self._freezer is not None:
+            self._freezer.start(self.platform.now())
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        host_context.reset(self._entered.pop())
+        if self._freezer is not None:
+            self._freezer.stop()
+        if not self._entered:
+            self.close()
+
+    def close(self) -> None:
+        """End this world: everything that still runs in it is unwound, and nothing of that has an effect."""
+        if self.platform.closed:
+            return
+        import warnings
+
+        self.platform.closed = True
+        with warnings.catch_warnings():
+            # What was spawned and never got to run is dropped here, and that is as it should be.
+            warnings.filterwarnings("ignore", message=r"coroutine .* was never awaited")
+            self.loop.close_tasks()
+
+    def execute(self, work: Coroutine[Any, Any, T] | Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Run a coroutine (or an async function without arguments) on virtual time until it is done.
+
+        Raises what it raises; SimulationDeadlock, BudgetExceeded and WorkflowTaskFailedError are raised
+        inside it, where it waits.
+        """
+        coroutine = work() if callable(work) else work
+        if not inspect.iscoroutine(coroutine):
+            raise InvalidArgumentError(f"execute takes a coroutine or an async function, not {work!r}")
+        if self._freezer is not None:
+            self._freezer.start(self.platform.now())
+        try:
+            result: T = self._context().run(self.loop.execute, coroutine)
+            return result
+        finally:
+            if self._freezer is not None:
+                self._freezer.stop()
+
+    def _context(self) -> Context:
+        context = copy_context()
+        context.run(host_context.set, self.host)
+        return context
+
+    # --- workers ---
+
+    def run(self, worker: Worker) -> None:
+        """Deploy ``worker``: it takes the tasks of its task queue from now on, those that wait included."""
+        self.deployment.add(worker)
+        self.trace.add(("worker", self.platform.now(), "started", worker.namespace, worker.task_queue))
+        self._context().run(self.loop.create_task, self._announce(worker))
+
+    async def _announce(self, worker: Worker) -> None:
+        while True:
+            try:
+                await self.deployment.announce(self.host, worker)
+                return
+            except HostError:
+                await self.platform.delay(1_000_000_000)
+
+    async def stop(self, worker: Worker) -> None:
+        """Take ``worker`` out of service: its tasks wait from now on; activities under way go on."""
+        while True:
+            try:
+                await self.deployment.retire(self.host, worker)
+                break
+            except HostError:
+                await self.platform.delay(1_000_000_000)
+        self.deployment.remove(worker)
+        self.trace.add(("worker", self.platform.now(), "stopped", worker.namespace, worker.task_queue))
+
+    def mock_activity(self, name: str, fn: Callable[..., Any]) -> None:
+        """Let ``fn`` (sync or async) run wherever the activity called ``name`` would."""
+        if not isinstance(name, str) or not callable(fn):
+            raise InvalidArgumentError(f"mock_activity takes a name and a function, not {name!r} and {fn!r}")
+        self.deployment.mocks[name] = fn
+
+    # --- time ---
+
+    def now(self) -> datetime:
+        """Virtual time: an aware datetime in UTC."""
+        return as_datetime(self.platform.now())
+
+    @property
+    def time_skipping(self) -> bool:
+        """Whether time moves by itself to the next event while the test waits for anything.
+
+        Off: only ``sleep`` and ``run_until`` move it, and waiting for what needs more time is an error.
+        """
+        return self._time_skipping
+
+    @time_skipping.setter
+    def time_skipping(self, value: bool) -> None:
+        self._time_skipping = value
+        self._set_limit()
+
+    def _set_limit(self) -> None:
+        targets = self._targets
+        if self._time_skipping or None in targets:
+            self._scheduler.limit_ns = None
+        else:
+            now = self.platform.now()
+            self._scheduler.limit_ns = max((now, *(target for target in targets if target is not None)))
+
+    async def sleep(self, duration: DurationLike) -> None:
+        """Let ``duration`` ('7d', seconds, a timedelta) pass, and everything that happens meanwhile.
+
+        It returns when everything due at that instant has happened as well.
+        """
+        await self._sleep_until(self.platform.now() + parse_duration(duration))
+
+    async def _sleep_until(self, target_ns: int) -> None:
+        future: asyncio.Future[None] = self.loop.create_future()
+        timer = self._scheduler.at(target_ns, future.set_result, None, rank=AFTERWARDS)
+        self._targets.append(target_ns)
+        self._set_limit()
+        try:
+            await future
+        finally:
+            timer.cancel()
+            self._targets.remove(target_ns)
+            self._set_limit()
+        self.platform.news_at = self.loop.events
+
+    async def run_until(self, what: Callable[[], object] | datetime | DurationLike) -> None:
+        """Go on until a condition holds, or until an instant, or for a duration.
+
+        A condition is a function without arguments, sync or async; it is asked after every event. Raises
+        SimulationDeadlock when nothing is left that could make it true.
+        """
+        if isinstance(what, datetime):
+            await self._sleep_until(_instant(what, "run_until"))
+            return
+        if not callable(what):
+            await self.sleep(what)
+            return
+        self._targets.append(None)
+        self._set_limit()
+        try:
+            while True:
+                holds = what()
+                if inspect.isawaitable(holds):
+                    holds = await holds
+                if holds:
+                    return
+                if not await self.loop.next_event():
+                    raise SimulationDeadlock(
+                        self._why("run_until waits for a condition that never became true")
+                    )
+        finally:
+            self._targets.remove(None)
+            self._set_limit()
+
+    def step(self) -> Stepped:
+        """One event and what it wakes; false when there is none. ``await`` it inside the simulation."""
+        if self.loop.is_running():
+            return Stepped(True, self.loop.next_event())
+        return Stepped(self._context().run(self.loop.step))
+
+    # --- faults ---
+
+    def crash(self, what: str) -> bool:
+        """Kill a durable object now: ``what`` is its key, or the id of a workflow. False: it was not in
+        memory."""
+        return self.platform.crash(self._key(what))
+
+    def _key(self, what: str) -> str:
+        if what in self.platform.objects:
+            return what
+        part = encode_part(what)
+        for key in self.platform.objects:
+            if kind_of(key) == WORKFLOW and key.split("/", 2)[2] == part:
+                return key
+        raise InvalidArgumentError(f"{what!r} is neither the key of an object nor the id of a workflow here")
+
+    def crash_worker(self) -> int:
+        """Kill every worker process that is busy; returns how many there were."""
+        busy = list(self.platform.queues.workers.values())
+        for worker in busy:
+            self.platform.queues.kill(worker, "killed")
+        return len(busy)
+
+    def place(self, fault: str, key: str = "*", occurrence: int = 1) -> None:
+        """Let one fault strike at one place, counted from now; see ``faults.Placement``."""
+        platform = self.platform
+        if platform.faults is None:
+            platform.set_faults(FaultPlan())
+        if platform.faults is not None:
+            platform.faults.place([Placement(fault, key, occurrence)])
+
+    def heal(self) -> None:
+        """No faults from now on: what happens next must converge."""
+        self.platform.heal()
+
+    # --- what is known of the run ---
+
+    @property
+    def digest(self) -> str:
+        """The digest over every step so far; equal for equal runs, in every process and on every Python."""
+        return self.trace.digest
+
+    @property
+    def content_digest(self) -> str | None:
+        """Strict mode: a digest over the bytes of every row, message and reply so far; otherwise None."""
+        return self.platform.content.hexdigest() if self.platform.strict else None
+
+    @property
+    def tape(self) -> Tape:
+        """This run so far, as a tape."""
+        return Tape(
+            seed=self.seed,
+            deviations=self._choices.taken(),
+            start_ns=self.start_ns,
+            faults={} if self._plan is None else self._plan.to_json(),
+        )
+
+    @property
+    def messages_delivered(self) -> int:
+        """How many requests have been made between hosts."""
+        return self.platform.calls
+
+    @property
+    def stats(self) -> dict[str, int]:
+        """Counts of this run: events, calls, steps, objects, incarnations, and each fault that struck."""
+        objects = self.platform.objects.values()
+        faults = self.platform.fault_counts
+        return {
+            "events": self.loop.events,
+            "calls": self.platform.calls,
+            "steps": len(self.trace),
+            "objects": len(objects),
+            "commits": sum(found.version for found in objects),
+            "incarnations": sum(found.incarnations for found in objects),
+            **{f"fault_{name}": count for name, count in sorted(faults.items())},
+        }
+
+    # --- when it can't go on ---
+
+    def _alarm_test(self, error: BaseException) -> None:
+        main = self.loop.main
+        if main is None or not main.throw(error):
+            self._alert = self._alert or error
+            self.loop.check_at = 0
+
+    def _crashed(self, life: Life, error: BaseException) -> None:
+        crash = ActorCrashed(f"{life.name} raised {type(error).__name__}: {error}", name=life.name)
+        crash.__cause__ = error
+        self._alarm_test(crash)
+
+    def task_failed(self, task: Any, failure: Any, exception: BaseException | None) -> None:
+        """The executor's observer: a workflow task failed."""
+        if not self._raise_task_failures:
+            return
+        if isinstance(exception, WorkflowTaskFailedError):
+            self._alarm_test(exception)
+            return
+        cause: BaseException | str = exception if exception is not None else getattr(failure, "message", "")
+        self._alarm_test(
+            WorkflowTaskFailedError(workflow_id=task.workflow_id, attempt=task.attempt, cause=cause)
+        )
+
+    def _check(self) -> BaseException | None:
+        loop = self.loop
+        if self._alert is not None:
+            alert, self._alert = self._alert, None
+            return alert
+        platform = self.platform
+        news = loop.events - platform.news_at
+        next_check = _CHECK_EVERY
+        if self._step_budget is not None:
+            if news >= self._step_budget:
+                platform.news_at = loop.events
+                return BudgetExceeded(
+                    self._why(
+                        f"{news} events have passed without news for the test; if that is as it should be, "
+                        "give Simulation(step_budget=...) a higher number"
+                    )
+                    + self._last_steps()
+                )
+            next_check = min(next_check, self._step_budget - news)
+        if self._end_ns is not None and platform.now() >= self._end_ns:
+            end_ns, self._end_ns = self._end_ns, None
+            return BudgetExceeded(
+                self._why(
+                    f"{format_duration(end_ns - self.start_ns)} of virtual time are over; if that is as it "
+                    "should be, give Simulation(time_budget=...) a longer duration"
+                )
+                + self._last_steps()
+            )
+        if loop.events - platform.user_code_at >= HOUSEKEEPING_MAX:
+            platform.user_code_at = loop.events
+            return SimulationDeadlock(
+                self._why(
+                    f"nothing but the platform's housekeeping has happened for {HOUSEKEEPING_MAX} events"
+                )
+                + self._last_steps()
+            )
+        loop.check_at = loop.events + next_check
+        return None
+
+    def _blocked(self) -> BaseException:
+        next_ns = self._scheduler.next_ns()
+        if next_ns is None:
+            return SimulationDeadlock(self._why("nothing is left that could happen"))
+        wait = format_duration(next_ns - self.platform.now())
+        return TimeStandsStill(
+            self._why(
+                f"time skipping is off and the next event is {wait} away; let time pass with "
+                "'await simulation.sleep(...)' or 'await simulation.run_until(...)'"
+            )
+        )
+
+    def _why(self, text: str) -> str:
+        from .waiting import open_workflows
+
+        lines = [text]
+        where = self.loop.main.where() if self.loop.main is not None else ""
+        if where:
+            lines.append(f"  the test waits at {where}")
+        lines += [f"  workflow {line}" for line in open_workflows(self.platform, self.deployment)]
+        lines.append(f"  virtual time {self.now().isoformat()}, seed {self.seed!r}")
+        return "\n".join(lines)
+
+    def _last_steps(self) -> str:
+        steps = self.trace.tail(_LAST_STEPS)
+        lines = [f"    {as_datetime(step[1]).isoformat()} {describe_step(step)}" for step in steps]
+        return "\n  the last steps:\n" + "\n".join(lines)
+
+
+class WorkflowExecutor:
+    """The deployment's inline executor, made when the first workflow task comes."""
+
+    __slots__ = ("_inner", "_simulation")
+
+    def __init__(self, simulation: Simulation) -> None:
+        self._simulation = simulation
+        self._inner: Any = None
+
+    def polls(self, namespace: str, task_queue: str) -> bool:
+        """Does a worker here take workflow tasks of ``task_queue``?"""
+        return self._simulation.deployment.polls_workflows(namespace, task_queue)
+
+    async def execute(self, key: str, task: Any) -> Any:
+        """Run one workflow task."""
+        simulation = self._simulation
+        inner = self._inner
+        if inner is None:
+            inner = self._inner = simulation.deployment.executor(on_task_failed=simulation.task_failed)
+        simulation.platform.user_code_runs()
+        return await inner.execute(key, task)
+
+    def evict(self, key: str) -> None:
+        """Forget what is cached for ``key``."""
+        if self._inner is not None:
+            self._inner.evict(key)
+
+
+def _instant(value: str | datetime, name: str) -> int:
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            raise InvalidArgumentError(
+                f"{name} {value!r} is no instant; accepted: an ISO text such as '2026-01-01T00:00:00Z'"
+            ) from None
+    if not isinstance(value, datetime) or value.tzinfo is None:
+        raise InvalidArgumentError(f"{name} must be a datetime with a time zone, not {value!r}")
+    return (value - as_datetime(0)) // timedelta(microseconds=1) * 1000
+
+
+def _report(context: dict[str, Any]) -> None:
+    """What stock asyncio would log: an exception that nobody looked at."""
+    if context.get("exception") is None:
+        return
+    import logging
+
+    logging.getLogger("asyncio").error(
+        context.get("message", "unhandled error"), exc_info=context.get("exception")
+    )
