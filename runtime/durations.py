@@ -42,8 +42,7 @@ def parse_duration(value: DurationLike, *, name: str = "duration", allow_zero: b
     `value`: '5m', '24h', '1h30m', '250ms' (units ms s m h d w, each at most once, from large to small, a
     fraction allowed), a number of seconds, or a timedelta. `name` is the argument's name for the error.
     Raises InvalidArgumentError for anything else: negative, not finite, a bool, empty, too long, or zero
-    where `allow_zero` is false. Nothing that is longer than zero rounds down to zero silently: half a
-    millisecond and more is one, less is refused where zero is.
+    (also after rounding) where `allow_zero` is false.
     """
     kind = type(value)
     if kind is str:

@@ -182,14 +182,12 @@ _SCALARS: Final = frozenset({"int", "str", "bool", "float", "bytes", "None", "Op
 _NAMES: Final = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")
 
 
-def _annotation_names(cls: type[Any], name: str) -> list[str]:
-    for base in cls.__mro__:
-        found = base.__dict__.get("__annotations__", {}).get(name)
-        if found is not None:
-            if type(found) is type and not getattr(found, "__args__", None):
-                return [found.__name__]
-            return _NAMES.findall(found if isinstance(found, str) else str(found))
-    return ["Any"]
+def _annotation_names(field: Any) -> list[str]:
+    """Return the names in a field's annotation, which is text where annotations are not evaluated."""
+    found = field.type
+    if isinstance(found, type) and not getattr(found, "__args__", None):
+        return [found.__name__]
+    return _NAMES.findall(found if isinstance(found, str) else str(found)) or ["Any"]
 
 
 def _tag(cls: type[Any]) -> str:
@@ -216,7 +214,7 @@ def _compile_packer(cls: type[Any]) -> Callable[[Any], dict[str, Any]]:
                 known = f"default_{name}"
                 lines.append(f"    if value != {known} or value.__class__ is not {known}.__class__:")
             indent = "        "
-        if _SCALARS.issuperset(_annotation_names(cls, name)):
+        if _SCALARS.issuperset(_annotation_names(field)):
             lines.append(f"{indent}out[{name!r}] = value")
         else:
             lines += [
@@ -287,9 +285,9 @@ def find_record(name: str) -> type[Any]:
     return cls
 
 
-def _enum_of(cls: type[Any], name: str) -> type[Enum] | None:
+def _enum_of(cls: type[Any], field: Any) -> type[Enum] | None:
     scope = vars(sys.modules[cls.__module__])
-    for word in _annotation_names(cls, name):
+    for word in _annotation_names(field):
         found = scope.get(word)
         if isinstance(found, type) and issubclass(found, Enum):
             return found
@@ -324,7 +322,9 @@ def _compile_unpacker(tag: str) -> Callable[[dict[str, Any]], Any]:
         raise InvariantViolation(f"no upgrade of {name} from schema {written + upgrades.index(None)}")
     fields = {field.name: field.alias for field in cls.__attrs_attrs__}
     renamed = [(name, alias) for name, alias in fields.items() if name != alias]
-    enums = [(alias, enum) for name, alias in fields.items() if (enum := _enum_of(cls, name)) is not None]
+    enums = [
+        (field.alias, enum) for field in cls.__attrs_attrs__ if (enum := _enum_of(cls, field)) is not None
+    ]
     known = frozenset(fields)
     plain = not (upgrades or renamed or enums)
 

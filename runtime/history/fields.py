@@ -87,14 +87,10 @@ def _json_name(name: str) -> str:
 
 def _fields(cls: type[Any]) -> list[tuple[str, str, tuple[Reader, Writer | None], Any]]:
     """List (field, JSON key, its codec, its default) of a record's own fields, `unknown` left out."""
-    annotations: dict[str, str] = {}
-    for base in reversed(cls.__mro__):
-        annotations.update(base.__dict__.get("__annotations__", {}))
     found = []
     for field in cls.__attrs_attrs__:
         if field.name != "unknown":
-            codec = _codec(annotations[field.name])
-            found.append((field.name, _json_name(field.name), codec, field.default))
+            found.append((field.name, _json_name(field.name), _codec(field.type), field.default))
     return found
 
 
