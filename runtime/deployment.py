@@ -15,10 +15,10 @@ workflow side before an executor is asked for.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from .activity_worker import Attempt, RunSync, Spawn
+from .activity_worker import Attempt, RunSync
 from .actor import Refusal
 from .errors import HostError, InvalidArgumentError
 from .failure_errors import ApplicationError
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from .definitions import ActivityDefinition, Worker, WorkflowDefinition
     from .host import Host
     from .payloads import DataConverter
+
+Run = Callable[[Coroutine[Any, Any, None]], Any]
+"""Runs a coroutine as work of its own; it dies with the worker."""
 
 LEASE_TRIES = 3
 LEASE_DELAY_SECONDS = 0.1
@@ -149,7 +152,7 @@ class Deployment:
 
     # --- the activity queue ---
 
-    async def consume(self, host: Host, body: Any, run: Spawn) -> None:
+    async def consume(self, host: Host, body: Any, run: Run) -> None:
         """Take one message of the activity queue.
 
         Returns when it may be acknowledged; ``run`` got the coroutine of the attempt then, if there is one
@@ -164,9 +167,9 @@ class Deployment:
             return
         leased = await self._lease(host, body)
         if leased is not None:
-            run(self.attempt(host, body.activity_key, leased, run).run())
+            run(self.attempt(host, body.activity_key, leased).run())
 
-    def attempt(self, host: Host, activity_key: str, leased: Leased, spawn: Spawn) -> Attempt:
+    def attempt(self, host: Host, activity_key: str, leased: Leased) -> Attempt:
         """The attempt that runs what was leased: the mock, the registered function, or the failure that says
         that there is none."""
         name = leased.activity_type
@@ -182,7 +185,6 @@ class Deployment:
             leased,
             fn,
             converter=self.converter,
-            spawn=spawn,
             hints_from=hints_from,
             run_sync=self._run_sync,
             identity=self._identity,

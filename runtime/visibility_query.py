@@ -5,7 +5,7 @@ Owns the language's subset and its errors::
     filter := term, or filters joined by AND, OR, NOT and parentheses
     term   := field = value | != | < | <= | > | >= | [NOT] IN (value, ...) | [NOT] BETWEEN low AND high
             | [NOT] STARTS_WITH text | IS [NOT] NULL
-    value  := 'text' | "text" | number | true | false
+    value  := 'text' | "text" | number | true | false      (a quote inside a text is written twice)
 
 Fields: the built-in ones of ``FIELDS``, and any custom search attribute by name (in backquotes when the name
 is no plain word). Values of custom attributes are taken as they are stored; a keyword list matches when one
@@ -193,7 +193,7 @@ def _time_ns(text: str) -> int | None:
 
 _TOKEN: Final = re.compile(
     r"""\s*(?:
-        (?P<text>'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.)*")
+        (?P<text>'(?:[^']|'')*'|"(?:[^"]|"")*")
       | (?P<number>[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)
       | (?P<quoted>`[^`]+`)
       | (?P<word>[A-Za-z_][A-Za-z0-9_.-]*)
@@ -378,7 +378,5 @@ def _negated(negated: bool, term: Compare) -> Filter:
 
 
 def _unquoted(token: str) -> str:
-    quote, inside = token[0], token[1:-1]
-    if quote == "'":
-        inside = inside.replace("''", "'")
-    return re.sub(r"\\(.)", r"\1", inside)
+    quote = token[0]
+    return token[1:-1].replace(2 * quote, quote)

@@ -2,8 +2,8 @@
 
 Owns the events of a run once its WorkflowDO has let go of them, one row each, and one version entry per
 append that added something. Invariants: event ids run from 1 without gaps; an event that is there never
-changes; appending it again is nothing. A batch that would leave a gap is refused as retryable: its sender keeps it,
-and a stuck archive is better than one with a hole.
+changes; appending it again is nothing. A batch that would leave a gap is refused as retryable: its sender
+keeps it, and a stuck archive is better than one with a hole.
 
     AppendEvents    store what is new, write a version
     ReadArchive     events after an id

@@ -1,8 +1,8 @@
 """VisibilityDO: one shard of a namespace's index of executions.
 
 Owns one record per run, newest version only. Invariants: an older version never replaces a newer one, a
-repeat changes nothing, and a page token names a position, not a snapshot: runs that start while somebody pages are
-newer than his position, so he sees each earlier one exactly once.
+repeat changes nothing, and a page token names a position, not a snapshot: runs that start while somebody
+pages are newer than his position, so he sees each earlier one exactly once.
 
     RecordExecution     keep it, unless what is here is as new
     ForgetExecution     delete it
