@@ -3,22 +3,22 @@
 Owns the graph, its critical path and its linear extensions. Nodes are event ids; an edge says that its source
 had to be recorded before its target could be, and why (`Reason`):
 
-===========  ==================================================================================================
+===========  =================================================================================================
 reason       edge
-===========  ==================================================================================================
-task         a workflow task scheduled -> started -> completed, failed or timed out; and the next one after it
+===========  =================================================================================================
+task         a workflow task scheduled -> started -> completed, failed or timed out; then the next one
 command      WorkflowTaskCompleted -> the event of each command it brought
 result       a command's event -> what came of it: started, completed, fired, cancelled, accepted, ...
 wakes        an event -> the workflow task scheduled right after it
 seen         an event -> the start of the workflow task that showed it to the workflow's code
 exists       WorkflowExecutionStarted -> what came from outside: signals, updates, requests
-ends         what nothing else followed -> the event that closed the run, since nothing is recorded after it
-===========  ==================================================================================================
+ends         what nothing else followed -> the event that closed the run: nothing is recorded after it
+===========  =================================================================================================
 
 Invariants: every edge leads from a lower event id to a higher one, so the graph is acyclic; a reference to an
-event that is not there, or not earlier, makes no edge (damaged histories have such). Two events without a path
-between them could have been recorded the other way round. Must not import: the engine's actors, the platform.
-networkx is imported when a graph is built, not before.
+event that is not there, or not earlier, makes no edge (damaged histories have such). Two events without a
+path between them could have been recorded the other way round. Must not import: the engine's actors, the
+platform. networkx is imported when a graph is built, not before.
 """
 
 from __future__ import annotations
@@ -226,8 +226,8 @@ def linear_extensions(
 ) -> Iterator[tuple[int, ...]]:
     """Orders of the events in which the same things could have been recorded, one for ever after another.
 
-    `choose(n)` gives a number from 0 to n-1 and is asked wherever n > 1 events could come next; 0 always means
-    the one recorded first, so a `choose` that only says 0 gives the recorded order. The caller stops.
+    `choose(n)` gives a number from 0 to n-1 and is asked wherever n > 1 events could come next; 0 always
+    means the one recorded first, so a `choose` that only says 0 gives the recorded order. The caller stops.
     """
     graph = happens_before(history) if graph is None else graph
     waits: dict[int, int] = {number: graph.in_degree(number) for number in sorted(graph)}

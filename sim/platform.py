@@ -38,6 +38,10 @@ from .scheduler import Scheduler
 from .trace import Trace
 
 
+ZOMBIE_GRACE_NS = 30_000_000_000
+"""So long a superseded incarnation may go on."""
+
+
 class NoExecutor:
     """Stands in where no workflow code runs: takes no tasks, so they wait."""
 
@@ -73,7 +77,7 @@ class Platform:
         self.choices = choices
         self.actors = actors
         self.executor: Executor = executor or NoExecutor()
-        self.trace = trace or Trace()
+        self.trace = Trace() if trace is None else trace
         self.strict = strict
         self.faults: Faults | None = None if faults is None else Faults(faults, choices)
         self.objects: dict[str, SimObject] = {}
@@ -140,6 +144,8 @@ class Platform:
             host.state = ZOMBIE
             self.trace.add(("dead", self.now(), host.name, host.number, "superseded"))
             self._vacate(host)
+            # Whoever waits for an answer of its memory hears, in the end, that there will be none.
+            self.scheduler.at(self.now() + ZOMBIE_GRACE_NS, self.kill, host, "superseded")
 
     def _part(self, host: SimObjectHost, reason: str) -> None:
         self.trace.add(("dead", self.now(), host.name, host.number, reason))
