@@ -109,7 +109,16 @@ class State:
 class Turn:
     """One message's worth of changes, collected while a handler runs."""
 
-    __slots__ = ("_state", "alarm_scheduled_ns", "changes", "now", "resolutions", "sends", "tasks", "worker_polls")
+    __slots__ = (
+        "_state",
+        "alarm_scheduled_ns",
+        "changes",
+        "now",
+        "resolutions",
+        "sends",
+        "tasks",
+        "worker_polls",
+    )
 
     def __init__(
         self,
@@ -195,5 +204,7 @@ class Actor(Generic[S]):
         """Apply ``message`` to ``state``; the reply, a :class:`Refusal`, or a deferred reply."""
         handler = self.handlers.get(type(message))
         if handler is None:
-            return Refusal(code="unknown_message", message=f"{self.kind} does not take {type(message).__name__}")
+            return Refusal(
+                code="unknown_message", message=f"{self.kind} does not take {type(message).__name__}"
+            )
         return handler(state, message, turn)

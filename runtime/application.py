@@ -90,7 +90,9 @@ class Temporal:
     def workflow(self, name: str) -> Callable[[WorkflowFunction], WorkflowDefinition]:
         """Decorator form of :meth:`define_workflow`."""
         if not isinstance(name, str):
-            raise InvalidArgumentError('write @temporal.workflow("name"): a workflow\'s name outlives its function\'s')
+            raise InvalidArgumentError(
+                "write @temporal.workflow(\"name\"): a workflow's name outlives its function's"
+            )
 
         def decorate(fn: WorkflowFunction) -> WorkflowDefinition:
             return self.define_workflow(name, fn)
@@ -98,8 +100,8 @@ class Temporal:
         return decorate
 
     def define_activities(self, source: Any) -> ActivitySet:
-        """Define activities: a mapping of names to functions, a list of functions, or a class whose functions they
-        are. The result calls like the functions."""
+        """Define activities: a mapping of names to functions, a list of functions, or a class whose functions
+        they are. The result calls like the functions."""
         found = definitions.define_activity_set(source)
         self._activities.update(found)
         return found
@@ -174,9 +176,9 @@ class Temporal:
     ) -> WorkflowHandle[Any]:
         """Start a workflow and return its handle; the workflow is durable when this returns.
 
-        ``workflow_id`` names it for ever (a fresh id if None); ``execution_timeout`` bounds the whole chain of
-        runs, ``run_timeout`` each run; ``retry`` is a policy for the workflow itself; ``request_id`` makes a
-        repeated call harmless. Raises WorkflowAlreadyStartedError, InvalidArgumentError,
+        ``workflow_id`` names it for ever (a fresh id if None); ``execution_timeout`` bounds the whole chain
+        of runs, ``run_timeout`` each run; ``retry`` is a policy for the workflow itself; ``request_id`` makes
+        a repeated call harmless. Raises WorkflowAlreadyStartedError, InvalidArgumentError,
         WorkflowNotRegisteredError, PayloadTooLargeError.
         """
         return await self._start(
@@ -336,7 +338,7 @@ class Temporal:
         return await count_executions(self, query, status, workflow_type)
 
     def get_async_activity_handle(self, task_token: bytes) -> AsyncActivityHandle:
-        """A handle to complete an activity from outside its worker; the token is ``activity.info().task_token``."""
+        """A handle to complete an activity from outside its worker, by its ``activity.info().task_token``."""
         from .activity_completion import AsyncActivityHandle
 
         return AsyncActivityHandle(self.host(), task_token, self.converter)
@@ -361,7 +363,7 @@ class Temporal:
         note: str = "",
         **options: Any,
     ) -> ScheduleHandle:
-        """Start ``workflow`` again and again: by ``cron`` expression(s) in ``timezone``, or every ``interval``.
+        """Start ``workflow`` again and again: by ``cron`` expressions in ``timezone``, or every ``interval``.
 
         ``jitter`` spreads each start over that long; ``overlap`` says what happens when the last one still
         runs (skip, buffer_one, buffer_all, cancel_other, terminate_other, allow_all); starts missed by more
@@ -409,11 +411,12 @@ class Temporal:
             hint = f"; did you mean {close[0]!r}?" if close else ""
             known = ", ".join(repr(name) for name in self._workflows) or "none"
             raise WorkflowNotRegisteredError(
-                f"no workflow named {workflow!r} is defined in namespace {self.namespace!r} (defined: {known}){hint}"
+                f"no workflow named {workflow!r} is defined in namespace {self.namespace!r} "
+                f"(defined: {known}){hint}"
             )
         raise InvalidArgumentError(
-            f"{getattr(workflow, '__name__', workflow)!r} is not a workflow: decorate it with @temporal.workflow(name), "
-            "or pass the name of one"
+            f"{getattr(workflow, '__name__', workflow)!r} is not a workflow: "
+            "decorate it with @temporal.workflow(name), or pass the name of one"
         )
 
     def _memo(self, memo: Mapping[str, Any] | None) -> Any:
@@ -424,7 +427,10 @@ class Temporal:
         if not isinstance(memo, Mapping) or not all(isinstance(name, str) for name in memo):
             raise InvalidArgumentError(f"a memo is a mapping of names to values, not {memo!r}")
         return Memo(
-            fields={name: self.converter.to_payload(value, where=f"memo[{name!r}]") for name, value in memo.items()}
+            fields={
+                name: self.converter.to_payload(value, where=f"memo[{name!r}]")
+                for name, value in memo.items()
+            }
         )
 
 
@@ -436,10 +442,10 @@ def check_arguments(definition: WorkflowDefinition, args: Sequence[Any]) -> tupl
     least = most - len(definition.fn.__defaults__ or ())
     variadic = bool(code.co_flags & 0x04)
     if len(values) < least or (len(values) > most and not variadic):
-        takes = f"{least}" if least == most else f"{least} to {most}"
+        takes = f"at least {least}" if variadic else f"{least}" if least == most else f"{least} to {most}"
         raise InvalidArgumentError(
-            f"workflow {definition.name!r} takes {takes if not variadic else f'at least {least}'} argument(s) after "
-            f"the context, not {len(values)}: ({', '.join(code.co_varnames[1 : code.co_argcount])})"
+            f"workflow {definition.name!r} takes {takes} argument(s) "
+            f"after the context, not {len(values)}: ({', '.join(code.co_varnames[1 : code.co_argcount])})"
         )
     return values
 
@@ -455,8 +461,8 @@ def _checked_id(workflow_id: Any) -> str:
         raise InvalidArgumentError(f"a workflow id is a non-empty text, not {workflow_id!r}")
     if len(workflow_id) > WORKFLOW_ID_LENGTH_MAX:
         raise InvalidArgumentError(
-            f"a workflow id has at most {WORKFLOW_ID_LENGTH_MAX} characters; this one has {len(workflow_id)}: "
-            f"{workflow_id[:60]!r}..."
+            f"a workflow id has at most {WORKFLOW_ID_LENGTH_MAX} characters; this one has "
+            f"{len(workflow_id)}: {workflow_id[:60]!r}..."
         )
     return workflow_id
 
@@ -482,5 +488,3 @@ def _same_source(first: Any, second: Any) -> bool:
 
 def _where(fn: Any) -> str:
     return f"{fn.__qualname__} ({fn.__code__.co_filename}:{fn.__code__.co_firstlineno})"
-
-

@@ -153,7 +153,7 @@ class CancelWorkflow:
 
 @record
 class ContinueAsNew:
-    """``unconsumed_signal_event_ids``: signals of this run that its code never received; the new run gets them."""
+    """``unconsumed_signal_event_ids``: signals that the code never received; the next run gets them."""
 
     workflow_type: str
     task_queue: str

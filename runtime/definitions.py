@@ -79,7 +79,9 @@ class ActivitySet(Mapping[str, ActivityDefinition[Any, Any]]):
         try:
             return self._by_name[name]
         except KeyError:
-            raise AttributeError(f"no activity named {name!r} here; there are: {', '.join(self._by_name)}") from None
+            raise AttributeError(
+                f"no activity named {name!r} here; there are: {', '.join(self._by_name)}"
+            ) from None
 
 
 def bind(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -135,7 +137,8 @@ def define_activity_set(source: Any) -> ActivitySet:
     if callable(source):
         return ActivitySet([define_activity(source)])
     raise InvalidArgumentError(
-        f"activities are a mapping of names to functions, a list of functions, or a decorated class, not {source!r}"
+        "activities are a mapping of names to functions, a list of functions, or a decorated class, "
+        f"not {source!r}"
     )
 
 
@@ -149,10 +152,13 @@ def define_workflow(name: str, fn: WorkflowFunction) -> WorkflowDefinition:
     code = getattr(fn, "__code__", None)
     if code is None or not code.co_flags & 0x80:  # CO_COROUTINE
         raise InvalidArgumentError(
-            f"workflow {name!r} must be an async function: write 'async def {getattr(fn, '__name__', 'fn')}(ctx, ...)'"
+            f"workflow {name!r} must be an async function: write "
+            f"'async def {getattr(fn, '__name__', 'fn')}(ctx, ...)'"
         )
     if not code.co_argcount and not code.co_flags & 0x04:
-        raise InvalidArgumentError(f"workflow {name!r} must take the context first: 'async def {code.co_name}(ctx, ...)'")
+        raise InvalidArgumentError(
+            f"workflow {name!r} must take the context first: 'async def {code.co_name}(ctx, ...)'"
+        )
     return WorkflowDefinition(name, fn)
 
 
@@ -188,7 +194,8 @@ class Worker:
         for definition in workflows:
             if not isinstance(definition, WorkflowDefinition):
                 raise InvalidArgumentError(
-                    f"{getattr(definition, '__name__', definition)!r} is not a workflow: decorate it with @temporal.workflow(name)"
+                    f"{getattr(definition, '__name__', definition)!r} is not a workflow: "
+                    "decorate it with @temporal.workflow(name)"
                 )
             if by_name.setdefault(definition.name, definition) is not definition:
                 raise InvalidArgumentError(f"two workflows of this worker are named {definition.name!r}")

@@ -15,7 +15,6 @@ import attrs
 
 from .actor import Refusal
 from .connection import request
-from .instants import to_datetime
 from .errors import (
     InvalidArgumentError,
     QueryFailedError,
@@ -27,6 +26,7 @@ from .errors import (
     WorkflowFailureError,
     WorkflowNotFoundError,
 )
+from .instants import to_datetime
 from .keys import history_key, workflow_key
 from .messages.workflow import (
     AwaitClose,
@@ -42,7 +42,7 @@ from .messages.workflow import (
     UpdateWorkflow,
     WorkflowDescription,
 )
-from .policies import WorkflowStatus, choose
+from .policies import WorkflowStatus, choose, status_word
 from .search_attributes import decode_search_attributes
 
 if TYPE_CHECKING:
@@ -64,7 +64,9 @@ def raise_refusal(refusal: Refusal, workflow_id: str, run_id: str = "") -> None:
     """Raise what a refusal means to a client."""
     which = f"workflow {workflow_id!r}" + (f" (run {run_id})" if run_id else "")
     if refusal.code == "not_found":
-        raise WorkflowNotFoundError(f"{which} does not exist, or its retention is over", workflow_id=workflow_id)
+        raise WorkflowNotFoundError(
+            f"{which} does not exist, or its retention is over", workflow_id=workflow_id
+        )
     if refusal.code == "already_started":
         raise WorkflowAlreadyStartedError(workflow_id, str(refusal.fields.get("run_id", "")), refusal.message)
     if refusal.code == "closed":
@@ -184,7 +186,9 @@ class WorkflowHandle(Generic[R]):
                 return None  # type: ignore[return-value]
             result: R = self._converter.from_payload(closed.result[0], self._result_type, where="result")
             return result
-        raise WorkflowFailureError(cause=self._cause(closed), workflow_id=self.workflow_id, run_id=closed.run_id)
+        raise WorkflowFailureError(
+            cause=self._cause(closed), workflow_id=self.workflow_id, run_id=closed.run_id
+        )
 
     def _cause(self, closed: Closed) -> BaseException:
         from .failure_errors import CancelledError, TerminatedError, TimeoutError, TimeoutType
@@ -198,8 +202,7 @@ class WorkflowHandle(Generic[R]):
             return TimeoutError("Workflow timed out", timeout_type=TimeoutType.START_TO_CLOSE)
         if closed.failure is not None:
             return exception_from_failure(closed.failure, self._converter)
-        name = closed.status.removeprefix("WORKFLOW_EXECUTION_STATUS_").lower().replace("_", " ")
-        return TemporalError(f"the run ended as {name}")
+        return TemporalError(f"the run ended as {status_word(closed.status)}")
 
     async def query(self, name: str, *args: Any, result_type: Any = Any, reject_condition: str = "") -> Any:
         """Ask the workflow's query handler ``name``. Raises QueryFailedError, QueryRejectedError."""
@@ -213,10 +216,13 @@ class WorkflowHandle(Generic[R]):
         reply = await self._ask(message)
         if reply.rejected_status:
             raise QueryRejectedError(
-                f"query {name!r} of workflow {self.workflow_id!r} rejected: the run is {reply.rejected_status}"
+                f"query {name!r} of workflow {self.workflow_id!r} rejected: "
+                f"the run is {status_word(reply.rejected_status)}"
             )
         if reply.failure is not None:
-            raise QueryFailedError(f"query {name!r} of workflow {self.workflow_id!r}: {reply.failure.message}")
+            raise QueryFailedError(
+                f"query {name!r} of workflow {self.workflow_id!r}: {reply.failure.message}"
+            )
         if not reply.result:
             return None
         return self._converter.from_payload(reply.result[0], result_type, where=f"result of query {name!r}")
@@ -271,7 +277,10 @@ class WorkflowHandle(Generic[R]):
         """Ask the workflow to stop; its code may clean up first."""
         await self._ask(
             RequestCancelWorkflow(
-                request_id=new_id(self._temporal.host()), run_id=self.run_id or "", reason=reason, identity=IDENTITY
+                request_id=new_id(self._temporal.host()),
+                run_id=self.run_id or "",
+                reason=reason,
+                identity=IDENTITY,
             )
         )
 
@@ -290,7 +299,8 @@ class WorkflowHandle(Generic[R]):
     async def reset(self, event_id: int, *, reason: str = "") -> WorkflowHandle[R]:
         """Start a new run from this run's history up to the workflow task of ``event_id``; its handle.
 
-        ``event_id`` is a WorkflowTaskCompleted, -Failed, -TimedOut or -Started event. The open run is terminated.
+        ``event_id`` is a WorkflowTaskCompleted, -Failed, -TimedOut or -Started event. The open run is
+        terminated.
         """
         if isinstance(event_id, bool) or not isinstance(event_id, int) or event_id < 1:
             raise InvalidArgumentError(f"event_id is the number of an event (1, 2, ...), not {event_id!r}")

@@ -5,11 +5,11 @@ Datetimes are aware, in UTC, with microseconds; the nanoseconds below that are c
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 from .errors import InvalidArgumentError
 
-EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -19,7 +19,7 @@ def to_datetime(instant_ns: int) -> datetime:
 
 
 def from_datetime(moment: datetime, *, name: str = "time") -> int:
-    """The instant of an aware datetime, ns. Raises InvalidArgumentError for a naive one: whose midnight is meant?"""
+    """The instant of an aware datetime, ns. Raises InvalidArgumentError for one without a time zone."""
     if not isinstance(moment, datetime):
         raise InvalidArgumentError(f"{name} is a datetime with a time zone, not {moment!r}")
     if moment.tzinfo is None:

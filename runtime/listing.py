@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from .actor import Refusal
 from .application import WorkflowExecutionInfo
 from .connection import request
-from .instants import to_datetime
 from .errors import InvalidArgumentError
 from .handles import decode_memo
+from .instants import to_datetime
 from .keys import VISIBILITY_SHARDS, visibility_key
 from .messages.visibility import CountExecutions, ExecutionRecord, ListExecutions
 from .policies import WorkflowStatus, choose
@@ -32,7 +32,9 @@ async def list_executions(
         taken = 0
         while taken < limit:
             page = await _ask(
-                temporal, shard, ListExecutions(query=text, page_size=min(limit - taken, 1_000), page_token=token)
+                temporal,
+                shard,
+                ListExecutions(query=text, page_size=min(limit - taken, 1_000), page_token=token),
             )
             found.extend(page.executions)
             taken += len(page.executions)

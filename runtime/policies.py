@@ -62,9 +62,17 @@ class RetryPolicy:
         if self.initial_interval_ns <= 0:
             raise InvalidArgumentError("initial_interval must be longer than 0, e.g. '1s'")
         if not isinstance(self.backoff_coefficient, (int, float)) or not self.backoff_coefficient >= 1:
-            raise InvalidArgumentError(f"backoff_coefficient must be a number >= 1, not {self.backoff_coefficient!r}")
-        if isinstance(self.maximum_attempts, bool) or not isinstance(self.maximum_attempts, int) or self.maximum_attempts < 0:
-            raise InvalidArgumentError(f"maximum_attempts must be a whole number >= 0, not {self.maximum_attempts!r}")
+            raise InvalidArgumentError(
+                f"backoff_coefficient must be a number >= 1, not {self.backoff_coefficient!r}"
+            )
+        if (
+            isinstance(self.maximum_attempts, bool)
+            or not isinstance(self.maximum_attempts, int)
+            or self.maximum_attempts < 0
+        ):
+            raise InvalidArgumentError(
+                f"maximum_attempts must be a whole number >= 0, not {self.maximum_attempts!r}"
+            )
         if self.maximum_interval_ns is not None and self.maximum_interval_ns < self.initial_interval_ns:
             raise InvalidArgumentError("maximum_interval must not be shorter than initial_interval")
 
@@ -127,6 +135,11 @@ class WorkflowStatus(str, Enum):
     TERMINATED = "WORKFLOW_EXECUTION_STATUS_TERMINATED"
     CONTINUED_AS_NEW = "WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW"
     TIMED_OUT = "WORKFLOW_EXECUTION_STATUS_TIMED_OUT"
+
+
+def status_word(status: str) -> str:
+    """A status as people say it: ``timed out`` for ``WORKFLOW_EXECUTION_STATUS_TIMED_OUT``."""
+    return status.removeprefix("WORKFLOW_EXECUTION_STATUS_").lower().replace("_", " ")
 
 
 class CancellationType(str, Enum):

@@ -56,7 +56,7 @@ def _encode(name: Any, value: Any) -> Payload:
         kind, value = "KeywordList", list(value)
     else:
         raise InvalidArgumentError(
-            f"search attribute {name!r} is a {type(value).__name__}; accepted are text, int, float, bool, datetime "
-            "and a list of texts"
+            f"search attribute {name!r} is a {type(value).__name__}; accepted are text, int, float, bool, "
+            "datetime and a list of texts"
         )
     return Payload(metadata={"encoding": b"json/plain", "type": kind.encode()}, data=dumps(value).encode())

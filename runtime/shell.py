@@ -166,7 +166,9 @@ class Shell:
         changes = turn.change_list()
         if self._acknowledged:
             outbox = state.table(OUTBOX)
-            flushed = tuple(Change(OUTBOX, n, None) for n in self._acknowledged if outbox.pop(n, None) is not None)
+            flushed = tuple(
+                Change(OUTBOX, n, None) for n in self._acknowledged if outbox.pop(n, None) is not None
+            )
             self._acknowledged.clear()
             changes = (*flushed, *changes)
         next_ns = self._next_alarm(state, turn.now)
@@ -218,7 +220,9 @@ class Shell:
 
     def _is_pending(self, number: int) -> bool:
         state = self._state
-        return state is not None and state.get(OUTBOX, number) is not None and number not in self._acknowledged
+        return (
+            state is not None and state.get(OUTBOX, number) is not None and number not in self._acknowledged
+        )
 
     def _post(self, entries: Any) -> None:
         for entry in entries:

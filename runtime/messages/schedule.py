@@ -1,4 +1,4 @@
-"""What a TimerDO (one schedule) hears from the workflows it started. Its other messages live with the schedules."""
+"""What a TimerDO (one schedule) hears from the workflows it started; its requests live with the schedules."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class ForgetExecution:
 
 @record
 class ListExecutions:
-    """``query`` is Temporal's list filter text; newest start first, at most ``page_size`` after ``page_token``."""
+    """``query`` is Temporal's list filter text; newest start first, ``page_size`` at most."""
 
     query: str = ""
     page_size: int = 1000

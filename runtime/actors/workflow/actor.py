@@ -78,7 +78,9 @@ class WorkflowActor(Actor[WorkflowState]):
         """Apply one message, then write back the run it changed."""
         handler = HANDLERS.get(type(message))
         if handler is None:
-            return Refusal(code="unknown_message", message=f"{self.kind} does not take {type(message).__name__}")
+            return Refusal(
+                code="unknown_message", message=f"{self.kind} does not take {type(message).__name__}"
+            )
         reply = handler(state, message, turn, self.limits)
         state.write_back(turn)
         return reply

@@ -59,8 +59,8 @@ def close(
 ) -> None:
     """Write the close event and let go of everything the run held.
 
-    ``new_run_id`` names the successor that the caller starts in the same turn: parents and schedules then wait
-    for that one. ``keep_children`` are initiated event ids of children that a reset takes over.
+    ``new_run_id`` names the successor that the caller starts in the same turn: parents and schedules then
+    wait for that one. ``keep_children`` are initiated event ids of children that a reset takes over.
     """
     if run.task_state == "started":
         run.task_state = "none"
@@ -125,7 +125,11 @@ def terminate(
 def closed_reply(run: Run) -> Closed:
     """How a closed run ended."""
     return Closed(
-        run_id=run.run_id, status=run.status, result=run.result, failure=run.failure, new_run_id=run.new_run_id
+        run_id=run.run_id,
+        status=run.status,
+        result=run.result,
+        failure=run.failure,
+        new_run_id=run.new_run_id,
     )
 
 
@@ -234,7 +238,13 @@ def _end_updates(state: WorkflowState, run: Run, turn: Turn) -> None:
 
 
 def _tell_starter(
-    run: Run, turn: Turn, status: WorkflowStatus, result: Any, failure: Failure | None, details: Any, retry_state: str
+    run: Run,
+    turn: Turn,
+    status: WorkflowStatus,
+    result: Any,
+    failure: Failure | None,
+    details: Any,
+    retry_state: str,
 ) -> None:
     start = run.start
     if start.parent is not None:

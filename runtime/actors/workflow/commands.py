@@ -79,7 +79,9 @@ class Application:
 
     __slots__ = ("completed_event_id", "limits", "run", "state", "turn")
 
-    def __init__(self, state: WorkflowState, run: Run, turn: Turn, limits: Limits, completed_event_id: int) -> None:
+    def __init__(
+        self, state: WorkflowState, run: Run, turn: Turn, limits: Limits, completed_event_id: int
+    ) -> None:
         self.state = state
         self.run = run
         self.turn = turn
@@ -228,7 +230,10 @@ def _scheduled_id(app: Application, activity_id: str) -> int:
     events = app.state.table(app.run.events_table)
     for event_id in range(app.run.next_event_id - 1, 0, -1):
         event = events[event_id]
-        if event.event_type == EventType.ACTIVITY_TASK_SCHEDULED and event.attributes.activity_id == activity_id:
+        if (
+            event.event_type == EventType.ACTIVITY_TASK_SCHEDULED
+            and event.attributes.activity_id == activity_id
+        ):
             return event_id
     return 0
 
@@ -352,7 +357,9 @@ def _cancel_external(app: Application, command: RequestCancelExternalWorkflow) -
         RequestCancelExternalWorkflowExecutionInitiated(
             workflow_task_completed_event_id=app.completed_event_id,
             namespace=namespace,
-            workflow_execution=WorkflowExecutionRecord(workflow_id=command.workflow_id, run_id=command.run_id),
+            workflow_execution=WorkflowExecutionRecord(
+                workflow_id=command.workflow_id, run_id=command.run_id
+            ),
             child_workflow_only=command.child_workflow_only,
             reason=command.reason,
         ),

@@ -18,7 +18,9 @@ OK = Ok()
 STALE = Refusal(code="stale_task", message="this workflow task is over")
 
 
-def handle_completed(state: WorkflowState, message: CompleteWorkflowTask, turn: Turn, limits: Limits) -> object:
+def handle_completed(
+    state: WorkflowState, message: CompleteWorkflowTask, turn: Turn, limits: Limits
+) -> object:
     """Record a workflow task's commands. A refusal tells the executor to forget what it cached."""
     _answer_queries(message.answers, turn)
     if not message.started_event_id:
@@ -50,8 +52,8 @@ def handle_completed(state: WorkflowState, message: CompleteWorkflowTask, turn: 
         return OK
     if limits.refuses(run.next_event_id - 1, run.history_size_bytes):
         reason = (
-            f"the history has {run.next_event_id - 1} events and {run.history_size_bytes} bytes; the limits are "
-            f"{limits.refuse_events} and {limits.refuse_bytes}: continue as new before that"
+            f"the history has {run.next_event_id - 1} events and {run.history_size_bytes} bytes; the limits "
+            f"are {limits.refuse_events} and {limits.refuse_bytes}: continue as new before that"
         )
         terminate(state, run, turn, limits, reason=reason)
         return OK

@@ -8,11 +8,11 @@ enters the history in arrival order.
 from __future__ import annotations
 
 from functools import lru_cache
-from json import dumps
 from typing import Any
 
 from ...actor import Turn
 from ...history import EventType, HistoryEvent, Payload, UserMetadata
+from ...payloads import text_payload
 from ...records import evolve
 from .rows import BufferedEvent
 from .state import Run, WorkflowState
@@ -52,7 +52,7 @@ def append(
 
 @lru_cache(maxsize=1024)
 def _named(summary: str) -> UserMetadata:
-    return UserMetadata(summary=Payload(metadata={"encoding": b"json/plain"}, data=dumps(summary).encode()))
+    return UserMetadata(summary=text_payload(summary))
 
 
 def arrive(state: WorkflowState, run: Run, turn: Turn, event_type: str, attributes: Any) -> bool:

@@ -149,7 +149,9 @@ def child_started(state: WorkflowState, message: ChildStarted, turn: Turn, limit
     attributes = ChildWorkflowExecutionStarted(
         namespace=run.start.namespace,
         initiated_event_id=child.initiated_event_id,
-        workflow_execution=WorkflowExecutionRecord(workflow_id=child.workflow_id, run_id=message.child_run_id),
+        workflow_execution=WorkflowExecutionRecord(
+            workflow_id=child.workflow_id, run_id=message.child_run_id
+        ),
         workflow_type=WorkflowType(name=child.workflow_type),
     )
     recorded = arrive(state, run, turn, EventType.CHILD_WORKFLOW_EXECUTION_STARTED, attributes)
@@ -228,7 +230,9 @@ def child_closed(state: WorkflowState, message: ChildClosed, turn: Turn, limits:
     event_type, kind, extra = _CHILD_ENDS[message.status]
     attributes = kind(
         namespace=run.start.namespace,
-        workflow_execution=WorkflowExecutionRecord(workflow_id=child.workflow_id, run_id=message.child_run_id),
+        workflow_execution=WorkflowExecutionRecord(
+            workflow_id=child.workflow_id, run_id=message.child_run_id
+        ),
         workflow_type=WorkflowType(name=child.workflow_type),
         initiated_event_id=child.initiated_event_id,
         started_event_id=child.started_event_id,
@@ -239,7 +243,9 @@ def child_closed(state: WorkflowState, message: ChildClosed, turn: Turn, limits:
     return OK
 
 
-def external_signal_resolved(state: WorkflowState, message: ExternalSignalResolved, turn: Turn, limits: Limits) -> Ok:
+def external_signal_resolved(
+    state: WorkflowState, message: ExternalSignalResolved, turn: Turn, limits: Limits
+) -> Ok:
     """A signal to another workflow was delivered, or was not."""
     return _external_resolved(
         state,
@@ -251,7 +257,9 @@ def external_signal_resolved(state: WorkflowState, message: ExternalSignalResolv
     )
 
 
-def external_cancel_resolved(state: WorkflowState, message: ExternalCancelResolved, turn: Turn, limits: Limits) -> Ok:
+def external_cancel_resolved(
+    state: WorkflowState, message: ExternalCancelResolved, turn: Turn, limits: Limits
+) -> Ok:
     """A cancel request to another workflow was delivered, or was not."""
     return _external_resolved(
         state,
@@ -259,7 +267,10 @@ def external_cancel_resolved(state: WorkflowState, message: ExternalCancelResolv
         turn,
         limits,
         (EventType.EXTERNAL_WORKFLOW_EXECUTION_CANCEL_REQUESTED, ExternalWorkflowExecutionCancelRequested),
-        (EventType.REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_FAILED, RequestCancelExternalWorkflowExecutionFailed),
+        (
+            EventType.REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_FAILED,
+            RequestCancelExternalWorkflowExecutionFailed,
+        ),
     )
 
 

@@ -1,4 +1,4 @@
-"""What clients and other workflows ask of a running workflow: signal, cancel, terminate, query, and reading."""
+"""What clients and other workflows ask of a workflow: signal, cancel, terminate, query, and reading."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from ...messages.workflow import (
     TerminateWorkflow,
     WorkflowDescription,
 )
-from ...policies import WorkflowStatus
+from ...policies import WorkflowStatus, status_word
 from ...workflow_task import Query
 from . import tasks
 from .closing import closed_reply, terminate
@@ -42,12 +42,14 @@ READ_PAGE_EVENTS = 2_000
 def _find(state: WorkflowState, run_id: str, child_of_run_id: str = "") -> Run | Refusal:
     """The open run that is meant, or why there is none."""
     run = state.run(run_id)
-    if run is None or (child_of_run_id and (run.start.parent is None or run.start.parent.run_id != child_of_run_id)):
+    if run is None or (
+        child_of_run_id and (run.start.parent is None or run.start.parent.run_id != child_of_run_id)
+    ):
         return Refusal(code="not_found", message="no such workflow run")
     if not run.is_open:
         return Refusal(
             code="closed",
-            message=f"the workflow is closed ({run.status.removeprefix('WORKFLOW_EXECUTION_STATUS_').lower()})",
+            message=f"the workflow is closed ({status_word(run.status)})",
             fields={"status": run.status, "run_id": run.run_id},
         )
     return run
@@ -128,7 +130,10 @@ def handle_query(state: WorkflowState, message: QueryWorkflow, turn: Turn, limit
         return Refusal(code="not_found", message="no such workflow run")
     rejected = not run.is_open and (
         message.reject_condition == "not_open"
-        or (message.reject_condition == "not_completed_cleanly" and run.status != WorkflowStatus.COMPLETED.value)
+        or (
+            message.reject_condition == "not_completed_cleanly"
+            and run.status != WorkflowStatus.COMPLETED.value
+        )
     )
     if rejected:
         return QueryReply(rejected_status=run.status)

@@ -121,7 +121,12 @@ def _task_start(event: HistoryEvent | None) -> int:
 
 
 def _copy(
-    state: WorkflowState, base: Run, message: ResetWorkflow, turn: Turn, prefix: list[HistoryEvent], opened: Opened
+    state: WorkflowState,
+    base: Run,
+    message: ResetWorkflow,
+    turn: Turn,
+    prefix: list[HistoryEvent],
+    opened: Opened,
 ) -> Run:
     start = evolve(base.start, run_id=message.new_run_id, reset_from_run_id=base.run_id, start_ns=turn.now)
     row = RunRow(
@@ -129,7 +134,8 @@ def _copy(
         status=RUNNING,
         next_event_id=len(prefix) + 1,
         last_completed_event_id=max(
-            (event.event_id for event in prefix if event.event_type == EventType.WORKFLOW_TASK_COMPLETED), default=0
+            (event.event_id for event in prefix if event.event_type == EventType.WORKFLOW_TASK_COMPLETED),
+            default=0,
         ),
         expires_ns=turn.now + start.run_timeout_ns if start.run_timeout_ns else 0,
         cancel_requested=opened.cancel_requested,

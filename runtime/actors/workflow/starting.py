@@ -54,8 +54,13 @@ def handle_start(state: WorkflowState, message: StartWorkflow, turn: Turn, limit
     )
     if existing is not None:
         if existing.is_open and not terminate_open:
-            if message.id_conflict_policy == IdConflictPolicy.USE_EXISTING.value or message.signal is not None:
-                turn.put("request", message.request_id, RequestRow(kind="use_existing", run_id=existing.run_id))
+            if (
+                message.id_conflict_policy == IdConflictPolicy.USE_EXISTING.value
+                or message.signal is not None
+            ):
+                turn.put(
+                    "request", message.request_id, RequestRow(kind="use_existing", run_id=existing.run_id)
+                )
                 if message.signal is not None:
                     deliver_signal(state, existing, turn, message.signal, limits)
                 return _acknowledge(state, message, turn, existing.run_id, started=False)
@@ -141,7 +146,9 @@ def begin(
             workflow_type=WorkflowType(name=start.workflow_type),
             parent_workflow_namespace=parent.namespace if parent else "",
             parent_workflow_execution=(
-                WorkflowExecutionRecord(workflow_id=parent.workflow_id, run_id=parent.run_id) if parent else None
+                WorkflowExecutionRecord(workflow_id=parent.workflow_id, run_id=parent.run_id)
+                if parent
+                else None
             ),
             parent_initiated_event_id=parent.initiated_event_id if parent else 0,
             task_queue=TaskQueueRecord(name=start.task_queue, kind="TASK_QUEUE_KIND_NORMAL"),
@@ -282,7 +289,9 @@ def _refuse(state: WorkflowState, message: StartWorkflow, turn: Turn, existing: 
     if message.parent is not None:
         turn.send(
             workflow_key(message.parent.namespace, message.parent.workflow_id),
-            ChildStartFailed(run_id=message.parent.run_id, initiated_event_id=message.parent.initiated_event_id),
+            ChildStartFailed(
+                run_id=message.parent.run_id, initiated_event_id=message.parent.initiated_event_id
+            ),
         )
     if message.schedule_key:
         turn.send(message.schedule_key, ScheduledRunStarted(workflow_id=message.workflow_id, run_id=""))

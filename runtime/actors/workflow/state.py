@@ -17,8 +17,8 @@ from ...actor import State, Turn
 from ...errors import invariant
 from ...history import HistoryEvent, SearchAttributes
 from ...host import Tables
-from ...workflow_task import Query
 from ...policies import WorkflowStatus
+from ...workflow_task import Query
 from .rows import PendingTimer, RunRow, RunStart
 
 RUNNING = WorkflowStatus.RUNNING.value

@@ -99,15 +99,22 @@ def start(state: WorkflowState, run: Run, turn: Turn, limits: Limits) -> None:
 
 
 def write_virtual_attempt(state: WorkflowState, run: Run, turn: Turn, limits: Limits) -> None:
-    """Record the scheduling and start of an attempt that was not the first, now that it completes: just as the
-    executor saw them."""
+    """Record the scheduling and start of an attempt that was not the first, now that it completes: just as
+    the executor saw them."""
     if run.task_attempt > 1:
         for event in _virtual_events(run, run.task_started_ns, limits):
             append(state, run, turn, event.event_type, event.attributes, event_ns=event.event_time)
 
 
 def fail(
-    state: WorkflowState, run: Run, turn: Turn, cause: str, failure: Failure | None, limits: Limits, *, at_once: bool = False
+    state: WorkflowState,
+    run: Run,
+    turn: Turn,
+    cause: str,
+    failure: Failure | None,
+    limits: Limits,
+    *,
+    at_once: bool = False,
 ) -> None:
     """The started task failed: look again later (``at_once``: now, with what arrived meanwhile)."""
     if run.task_attempt == 1:

@@ -100,7 +100,9 @@ def complete(app: Application, command: CompleteUpdate) -> None:
     attributes = WorkflowExecutionUpdateCompleted(
         meta=UpdateMeta(update_id=row.update_id, identity=row.identity),
         accepted_event_id=row.accepted_event_id,
-        outcome=UpdateOutcome(success=None if command.failure else command.result or None, failure=command.failure),
+        outcome=UpdateOutcome(
+            success=None if command.failure else command.result or None, failure=command.failure
+        ),
     )
     app.append(EventType.WORKFLOW_EXECUTION_UPDATE_COMPLETED, attributes)
     done = evolve(row, stage="completed", result=command.result, failure=command.failure)
