@@ -1,0 +1,39 @@
+"""What the command's exit code says. Owns the one table; scripts rely on it, so a code never changes its meaning."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """The exit codes of every subcommand."""
+
+    OK = 0
+    FAILED = 1
+    """Workflow code did what no workflow may do."""
+    USAGE = 2
+    """Wrong arguments, a module that does not import, a file that is no history, an unknown workflow."""
+    EMPTY_CORPUS = 5
+    """There was nothing to check, or nothing for a workflow that must be covered."""
+    NONDETERMINISM = 12
+    """Workflow code no longer does what a history records."""
+    INTERNAL = 70
+    """A bug in this program."""
+    INTERRUPTED = 130
+    """Ended from the keyboard."""
+
+
+MEANINGS: tuple[tuple[ExitCode, str], ...] = (
+    (ExitCode.OK, "all good"),
+    (ExitCode.FAILED, "workflow code failed for another reason than nondeterminism"),
+    (ExitCode.USAGE, "usage, an unreadable file, a module or workflow that is not there"),
+    (ExitCode.EMPTY_CORPUS, "nothing to check: an empty corpus, or a workflow without a history"),
+    (ExitCode.NONDETERMINISM, "nondeterminism"),
+    (ExitCode.INTERNAL, "a bug in this program"),
+    (ExitCode.INTERRUPTED, "interrupted"),
+)
+
+
+def table() -> str:
+    """The codes for a help page."""
+    return "\n".join(f"  {code.value:>3}  {meaning}" for code, meaning in MEANINGS)
