@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .corpus import EmptyCorpusError, ReplayedHistory, ReplayFailedError, ReplayReport, Verdict
     from .errors import (
         ActorCrashed,
         BudgetExceeded,
@@ -18,11 +19,19 @@ if TYPE_CHECKING:
         TimeStandsStill,
     )
     from .faults import FaultPlan, Placement
+    from .replayer import Replayer, replay_corpus
     from .simulation import Simulation
     from .tape import Tape
     from .trace import Trace
 
 _HOME = {
+    "replay_corpus": ".replayer",
+    "Verdict": ".corpus",
+    "Replayer": ".replayer",
+    "ReplayedHistory": ".corpus",
+    "ReplayReport": ".corpus",
+    "ReplayFailedError": ".corpus",
+    "EmptyCorpusError": ".corpus",
     "ActorCrashed": ".errors",
     "BudgetExceeded": ".errors",
     "FaultPlan": ".faults",
@@ -39,8 +48,13 @@ _HOME = {
 __all__ = [
     "ActorCrashed",
     "BudgetExceeded",
+    "EmptyCorpusError",
     "FaultPlan",
     "Placement",
+    "ReplayFailedError",
+    "ReplayReport",
+    "ReplayedHistory",
+    "Replayer",
     "Simulation",
     "SimulationDeadlock",
     "SimulationError",
@@ -48,6 +62,8 @@ __all__ = [
     "TapeError",
     "TimeStandsStill",
     "Trace",
+    "Verdict",
+    "replay_corpus",
 ]
 
 
