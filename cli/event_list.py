@@ -1,7 +1,7 @@
 """A history as lines of text, one event each, and what differs between two.
 
-Owns which of an event's facts name it. Event ids and times are left out of a comparison, so that one more event does
-not make everything after it differ. Must not import: the terminal.
+Owns which of an event's facts name it. Event ids and times are left out of a comparison, so that one more
+event does not make everything after it differ. Must not import: the terminal.
 """
 
 from __future__ import annotations

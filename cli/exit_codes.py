@@ -1,4 +1,7 @@
-"""What the command's exit code says. Owns the one table; scripts rely on it, so a code never changes its meaning."""
+"""What the command's exit code says.
+
+Owns the one table. Scripts rely on it, so a code never changes its meaning.
+"""
 
 from __future__ import annotations
 

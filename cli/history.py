@@ -1,7 +1,7 @@
 """``temporal-do history``: look at one recorded history, or at the difference between two.
 
-Owns the arguments and the printing; the timeline is the simulator's. A history is read and checked first, so that
-what is shown hangs together.
+Owns the arguments and the printing; the timeline is the simulator's. A history is read and checked first, so
+that what is shown hangs together.
 """
 
 from __future__ import annotations

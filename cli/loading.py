@@ -1,8 +1,8 @@
 """From ``MODULE[:NAME]`` to the workflows it means.
 
-Owns the import of the user's module (the current directory first, as ``python -m`` does) and the words for what can
-go wrong with it. Invariant: a mistake in the user's module or in the name becomes a UsageError that names the place;
-this program's own frames are never shown.
+Owns the import of the user's module (the current directory first, as ``python -m`` does) and the words for
+what can go wrong with it. Invariant: a mistake in the user's module or in the name becomes a UsageError that
+names the place; this program's own frames are never shown.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ACCEPTED = "a Temporal, a Worker, a workflow definition, or a list of these"
 
 
 def load_workflows(spec: str) -> list[Any]:
-    """The Temporals, Workers and definitions that ``spec`` (``MODULE`` or ``MODULE:NAME``) means. Raises UsageError."""
+    """The Temporals, Workers and definitions that ``spec`` means. Raises UsageError."""
     module_name, colon, name = spec.partition(":")
     if not module_name or (colon and not name):
         raise UsageError(f"--workflows takes MODULE or MODULE:NAME, not {spec!r}")

@@ -1,7 +1,7 @@
 """The command line: finds the subcommand, runs it, and turns what went wrong into a message and an exit code.
 
-Owns the table of subcommands. Invariants: a user's mistake shows no traceback and exits with 2; a bug of ours says
-so, and shows its traceback under ``--debug``. Subcommands are imported when they are asked for.
+Owns the table of subcommands. Invariants: a user's mistake shows no traceback and exits with 2; a bug of ours
+says so, and shows its traceback under ``--debug``. Subcommands are imported when they are asked for.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """``temporal-do replay``: replay histories against workflow code, for people and for CI.
 
-Owns the arguments, what is printed, and which exit code the verdicts make. Invariants: the report goes to stdout,
-progress and what the user's code prints go to stderr; the last line of a failure is the command that repeats it.
+Owns the arguments, what is printed, and which exit code the verdicts make. Invariants: the report goes to
+stdout, progress and what the user's code prints go to stderr; the last line of a failure is the command that
+repeats it.
 """
 
 from __future__ import annotations
@@ -46,8 +47,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         required=True,
         metavar="MODULE[:NAME]",
-        help="where the workflows are: a module importable from here, and the name of a Temporal, a Worker, a "
-        "workflow or a list in it; may be given several times",
+        help="where the workflows are: a module importable from here, and the name of a Temporal, a Worker, "
+        "a workflow or a list in it; may be given several times",
     )
     parser.add_argument("--output", choices=("text", "json"), default="text", help="default: text")
     strictness = parser.add_mutually_exclusive_group()

@@ -1,7 +1,7 @@
 """What the command may do to a terminal: colour, and a line of progress that overwrites itself.
 
-Owns the decision; the environment's NO_COLOR and TERM are read here and nowhere else. Invariants: nothing but plain
-text goes to a file or a pipe; progress goes to stderr and leaves nothing behind.
+Owns the decision; the environment's NO_COLOR and TERM are read here and nowhere else. Invariants: nothing but
+plain text goes to a file or a pipe; progress goes to stderr and leaves nothing behind.
 """
 
 from __future__ import annotations

@@ -62,9 +62,9 @@ class ReplayFailedError(TemporalError):
 class ReplayedHistory:
     """One history and its verdict.
 
-    ``source`` is the file, or the workflow's id; ``events`` how many events it has; ``error`` what was raised, None
-    for a good verdict; ``warnings`` differences that are allowed by the strictness; ``elapsed_ns`` the time it
-    took, 0 where no clock was given.
+    ``source`` is the file, or the workflow's id; ``events`` how many events it has; ``error`` what was
+    raised, None for a good verdict; ``warnings`` differences that are allowed by the strictness;
+    ``elapsed_ns`` the time it took, 0 where no clock was given.
     """
 
     source: str
@@ -166,8 +166,9 @@ class ReplayReport:
     def raise_on_failure(self) -> None:
         """Raise what is wrong, if anything is.
 
-        One bad history raises its own error (NondeterminismError, HistoryReadError, WorkflowNotRegisteredError ...),
-        several raise ReplayFailedError; an empty corpus or a workflow not covered raises EmptyCorpusError.
+        One bad history raises its own error (NondeterminismError, HistoryReadError,
+        WorkflowNotRegisteredError ...), several raise ReplayFailedError; an empty corpus or a workflow not
+        covered raises EmptyCorpusError.
         """
         failures = self.failures
         if len(failures) == 1 and failures[0].error is not None:

@@ -1,8 +1,8 @@
 """The replayer: run today's workflow code against recorded histories, and say what would break.
 
-Owns what a user may hand in (histories in any form, workflows in any form) and the way from one history to its
-verdict. Replaying itself is the engine's. Invariants: user code of activities never runs, nothing is started, no
-time passes; each history is replayed by itself, so neither order nor company matters.
+Owns what a user may hand in (histories in any form, workflows in any form) and the way from one history to
+its verdict. Replaying itself is the engine's. Invariants: user code of activities never runs, nothing is
+started, no time passes; each history is replayed by itself, so neither order nor company matters.
 
 Must not import: a simulation, a clock (one may be handed in), the command line.
 """
@@ -38,10 +38,10 @@ Source = History | Mapping[str, Any] | str | bytes | os.PathLike[str]
 class Replayer:
     """Replays histories against workflows.
 
-    Arguments: ``workflows``, definitions, or a Temporal or Worker that has some; ``converter``, how values became
-    payloads (else that of the Temporal, else the default); ``strictness``, which differences count; ``clock``, a
-    function that returns nanoseconds, if the report should say how long each history took. Raises
-    InvalidArgumentError.
+    Arguments: ``workflows``, definitions, or a Temporal or Worker that has some; ``converter``, how values
+    became payloads (else that of the Temporal, else the default); ``strictness``, which differences count;
+    ``clock``, a function that returns nanoseconds, if the report should say how long each history took.
+    Raises InvalidArgumentError.
     """
 
     def __init__(
@@ -85,9 +85,10 @@ class Replayer:
     ) -> ReplayReport:
         """Replay one history, a file, every history below a directory, or several of these.
 
-        ``raise_on_failure``: raise what is wrong instead of only reporting it, so that a test needs no assertion.
-        Raises then: NondeterminismError (whose text is the report), HistoryReadError, WorkflowNotRegisteredError,
-        EmptyCorpusError, ReplayFailedError. ``require_coverage``: every workflow given needs a history.
+        ``raise_on_failure``: raise what is wrong instead of only reporting it, so that a test needs no
+        assertion. Raises then: NondeterminismError (whose text is the report), HistoryReadError,
+        WorkflowNotRegisteredError, EmptyCorpusError, ReplayFailedError. ``require_coverage``: every workflow
+        given needs a history.
         """
         sources = [source] if _is_one(source) else list(source)  # type: ignore[arg-type]
         report = self.replay_corpus(sources, require_coverage=require_coverage)  # type: ignore[arg-type]
@@ -179,8 +180,8 @@ class Replayer:
 
     def _not_registered(self, facts: Mapping[str, Any]) -> WorkflowNotRegisteredError:
         return WorkflowNotRegisteredError(
-            f"{facts['source']}: this is a history of workflow {facts['workflow_type']!r}, which was not given; "
-            f"given: {', '.join(sorted(self._known))}",
+            f"{facts['source']}: this is a history of workflow {facts['workflow_type']!r}, "
+            f"which was not given; given: {', '.join(sorted(self._known))}",
             workflow_type=facts["workflow_type"],
         )
 
@@ -242,8 +243,8 @@ def _is_one(source: Any) -> bool:
         return "eventId" in source[0] or "event_id" in source[0]  # the bare list of events
     if not isinstance(source, Iterable):
         raise InvalidArgumentError(
-            "a history is a History, the path of a file or directory, JSON text or parsed JSON, or several of "
-            f"these, not {source!r}"
+            "a history is a History, the path of a file or directory, JSON text or parsed JSON, "
+            f"or several of these, not {source!r}"
         )
     return False
 
@@ -263,5 +264,6 @@ def _definitions(source: Any) -> Iterator[tuple[WorkflowDefinition, DataConverte
     else:
         name = getattr(source, "__name__", None) or repr(source)
         raise InvalidArgumentError(
-            f"{name} is no workflow definition: give what @temporal.workflow(name) made, a Temporal or a Worker"
+            f"{name} is no workflow definition: give what @temporal.workflow(name) made, "
+            "a Temporal or a Worker"
         )
