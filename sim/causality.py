@@ -187,8 +187,9 @@ def critical_path(history: History, graph: DiGraph[int] | None = None) -> tuple[
     one another.
 
     Backwards from the last event, the predecessor recorded last is the one that was waited for (the highest
-    event id, since ids follow time). The durations add up to the length of the run. An event from outside was
-    waited for by the workflow, so the path goes on at the last workflow task before it.
+    event id, since ids follow time); what a workflow task merely showed, or a close merely came after, was
+    not waited for. The durations add up to the length of the run. An event from outside was waited for by the
+    workflow, so the path goes on at the last workflow task before it.
     """
     graph = happens_before(history) if graph is None else graph
     if len(graph) < 2:
@@ -200,7 +201,7 @@ def critical_path(history: History, graph: DiGraph[int] | None = None) -> tuple[
     number = max(events)
     path: list[Step] = []
     while True:
-        before = max(graph.predecessors(number), default=0)
+        before = _waited_for(graph, number)
         if not before:
             break
         reason: Reason = graph.edges[before, number]["reason"]
@@ -219,6 +220,14 @@ def critical_path(history: History, graph: DiGraph[int] | None = None) -> tuple[
         number = before
     path.reverse()
     return tuple(path)
+
+
+def _waited_for(graph: DiGraph[int], number: int) -> int:
+    """The predecessor that an event was recorded right after, 0 if it has none."""
+    found = [
+        (data["reason"] not in ("seen", "ends"), source) for source, _, data in graph.in_edges(number, True)
+    ]
+    return max(found, default=(False, 0))[1]
 
 
 def linear_extensions(

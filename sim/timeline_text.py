@@ -1,8 +1,8 @@
 """Text for people: how long something took, when it was, and what fits into a column.
 
-Owns the width of text on a terminal (wide and combining characters counted), cutting to a width, and the words
-for durations and instants. Invariants: nothing here returns a control character, so a step's name cannot move
-the cursor; `fit` returns exactly the asked width. Must not import: histories.
+Owns the width of text on a terminal (wide and combining characters counted), cutting to a width, and the
+words for durations and instants. Invariants: nothing here returns a control character, so a step's name
+cannot move the cursor; `fit` returns exactly the asked width. Must not import: histories.
 """
 
 from __future__ import annotations
