@@ -13,8 +13,8 @@ NEXT_TIMES_MAX = 10
 
 
 @record
-class ScheduleDescription:
-    """A schedule as its owner sees it. Times in nanoseconds since the Unix epoch."""
+class ScheduleSnapshot:
+    """A schedule at one moment. Times in nanoseconds since the Unix epoch."""
 
     schedule_id: str
     spec: ScheduleSpec
@@ -33,9 +33,9 @@ class ScheduleDescription:
     updated_ns: int
 
 
-def describe(state: ScheduleState, now: int) -> ScheduleDescription:
+def describe(state: ScheduleState, now: int) -> ScheduleSnapshot:
     """Describe the schedule as of ``now``; changes nothing."""
-    return ScheduleDescription(
+    return ScheduleSnapshot(
         schedule_id=state.schedule_id,
         spec=state.spec,
         policies=state.policies,
