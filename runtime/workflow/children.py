@@ -19,7 +19,10 @@ from ..history.child import (
     ChildWorkflowExecutionTerminated,
     StartChildWorkflowExecutionFailed,
 )
-from ..history.external import RequestCancelExternalWorkflowExecutionFailed, SignalExternalWorkflowExecutionFailed
+from ..history.external import (
+    RequestCancelExternalWorkflowExecutionFailed,
+    SignalExternalWorkflowExecutionFailed,
+)
 from ..policies import CancellationType
 from .location import caller
 from .machines.child import ChildMachine
@@ -68,7 +71,9 @@ class ChildHandle(Generic[R]):
     def signal(self, name: str, *args: Any) -> Coroutine[Any, Any, None]:
         """Send the child a signal."""
         payloads = self._run.converter.to_payloads(args)
-        return send_signal(self._run, self.workflow_id, "", checked_name(name, "signal"), payloads, caller(), True)
+        return send_signal(
+            self._run, self.workflow_id, "", checked_name(name, "signal"), payloads, caller(), True
+        )
 
     def cancel(self, reason: str = "") -> None:
         """Ask the child to cancel; returns at once, ``result()`` tells how it ended."""
@@ -155,7 +160,11 @@ async def child_result(
         if cancellation_type is CancellationType.ABANDON:
             raise
         machine.cancel(run.locate())
-        if cancellation_type is CancellationType.TRY_CANCEL or machine.end.done() or machine.state == "dropped":
+        if (
+            cancellation_type is CancellationType.TRY_CANCEL
+            or machine.end.done()
+            or machine.state == "dropped"
+        ):
             raise
         attributes = await _outlast(run, machine)
         if type(attributes) is ChildWorkflowExecutionCanceled:

@@ -22,7 +22,15 @@ from ..instants import from_datetime, to_datetime
 from ..policies import CancellationType, IdReusePolicy, ParentClosePolicy, RetryPolicy, choose
 from ..search_attributes import encode_search_attributes
 from . import activities, timers
-from .children import ChildHandle, ExternalHandle, checked_name, execute_child, send_cancel, send_signal, start_child
+from .children import (
+    ChildHandle,
+    ExternalHandle,
+    checked_name,
+    execute_child,
+    send_cancel,
+    send_signal,
+    start_child,
+)
 from .info import WorkflowInfo
 from .location import caller
 from .machines.marker import MarkerMachine, patch_command, side_effect_command
@@ -273,7 +281,9 @@ class WorkflowContext:
             return
         code = getattr(_checked_handler(handler), "__code__", None)
         if code is not None and code.co_flags & 0x80:
-            raise InvalidArgumentError(f"the handler of query {name!r} must not be async: a query waits for nothing")
+            raise InvalidArgumentError(
+                f"the handler of query {name!r} must not be async: a query waits for nothing"
+            )
         run.queries[name] = Handler(handler, caller())
 
     def set_update_handler(
@@ -627,7 +637,9 @@ def _search_attributes(run: WorkflowRun, values: Mapping[str, Any]) -> SearchAtt
     kept = encode_search_attributes({name: value for name, value in values.items() if value is not None})
     fields = dict(kept.indexed_fields) if kept is not None else {}
     removed = run.converter.to_payload(None)
-    fields.update({checked_name(name, "search attribute"): removed for name in values if values[name] is None})
+    fields.update(
+        {checked_name(name, "search attribute"): removed for name in values if values[name] is None}
+    )
     return SearchAttributes(indexed_fields=fields)
 
 

@@ -309,4 +309,3 @@ class InlineExecutor:
         else:
             self._keys.pop(run.key, None)
         run.close()
-

@@ -223,9 +223,9 @@ class WorkflowRun:
             try:
                 self._run_task(events, start, at, ())
             except WorkflowCodeError as failed:
-                self._explain_failure(failed, recorded, events[after:])
+                self._explain_failure(failed, recorded, events, after)
                 raise
-            self._match(self.take_issued(), recorded, events[after:])
+            self._match(self.take_issued(), recorded, events, after)
             self.processed_id = events[after - 1].event_id
             start = at = after
         return False
@@ -348,7 +348,10 @@ class WorkflowRun:
         outstanding = self.outstanding
         for index, event in enumerate(events):
             kind = type(event.attributes)
-            if kind is WorkflowTaskCompleted and event.attributes.started_event_id == self.outstanding_started_id:
+            if (
+                kind is WorkflowTaskCompleted
+                and event.attributes.started_event_id == self.outstanding_started_id
+            ):
                 after = index + 1
                 while after < len(events) and type(events[after].attributes) in COMMAND_EVENTS:
                     after += 1
@@ -364,16 +367,16 @@ class WorkflowRun:
         return 0
 
     def _match(
-        self, issued: list[Issued], recorded: Sequence[HistoryEvent], later: Sequence[HistoryEvent]
+        self, issued: list[Issued], recorded: Sequence[HistoryEvent], events: Sequence[HistoryEvent], after: int
     ) -> None:
         mismatch = match_commands(issued, recorded, self.strictness, self)
         if mismatch is not None:
             from .nondeterminism import nondeterminism_error
 
-            raise nondeterminism_error(self, mismatch, issued, recorded, later)
+            raise nondeterminism_error(self, mismatch, issued, recorded, events[after:])
 
     def _explain_failure(
-        self, failed: WorkflowCodeError, recorded: Sequence[HistoryEvent], later: Sequence[HistoryEvent]
+        self, failed: WorkflowCodeError, recorded: Sequence[HistoryEvent], events: Sequence[HistoryEvent], after: int
     ) -> None:
         """The code raised where the history says it did not: report it as such, unless it was told the reason."""
         from ..errors import NonDeterministicCallError
@@ -382,7 +385,7 @@ class WorkflowRun:
             return
         from .nondeterminism import failed_in_replay
 
-        raise failed_in_replay(self, failed.error, self.take_issued(), recorded, later) from failed.error
+        raise failed_in_replay(self, failed.error, self.take_issued(), recorded, events[after:]) from failed.error
 
     def _note_local_markers(self, events: Sequence[HistoryEvent], start: int) -> None:
         from ..history.marker import MarkerRecorded
@@ -511,7 +514,9 @@ class WorkflowRun:
         if not self.alive:
             raise Evicted
         if self.read_only is not None:
-            raise CommandInReadOnlyError(f"{self.read_only} must not change the workflow, but it called {what}")
+            raise CommandInReadOnlyError(
+                f"{self.read_only} must not change the workflow, but it called {what}"
+            )
 
     def seed(self) -> str:
         """What the random streams are made of: the same in a run and in what it is reset to."""

@@ -71,16 +71,16 @@ async def _attempt(machine: LocalActivityMachine) -> Any:
         from ..failures import TimeoutError as TimeoutFailure
         from ..failures import TimeoutType
 
-        raise TimeoutFailure(
-            "Local activity timed out", timeout_type=TimeoutType.START_TO_CLOSE
-        ) from error
+        raise TimeoutFailure("Local activity timed out", timeout_type=TimeoutType.START_TO_CLOSE) from error
 
 
 def _result(machine: LocalActivityMachine, value: Any, attempt: int) -> LocalOutcome:
     from ..errors import InvalidArgumentError
 
     try:
-        payload = machine.run.converter.to_payload(value, where=f"the result of local activity {machine.step!r}")
+        payload = machine.run.converter.to_payload(
+            value, where=f"the result of local activity {machine.step!r}"
+        )
     except InvalidArgumentError as error:
         from ..failures import ApplicationError, failure_from_exception
 
@@ -89,9 +89,7 @@ def _result(machine: LocalActivityMachine, value: Any, attempt: int) -> LocalOut
     return LocalOutcome(result=payload, attempt=attempt)
 
 
-def _next_pause(
-    machine: LocalActivityMachine, failure: Failure, attempt: int, elapsed_ns: int
-) -> int | None:
+def _next_pause(machine: LocalActivityMachine, failure: Failure, attempt: int, elapsed_ns: int) -> int | None:
     """The pause before the next attempt; None when there is none."""
     policy = machine.retry_policy
     if policy.maximum_attempts and attempt >= policy.maximum_attempts:

@@ -37,11 +37,17 @@ def awaiting(coro: Any) -> Location:
     """The innermost place of the user's code where a suspended coroutine waits."""
     found: Location = None
     while coro is not None:
-        frame = getattr(coro, "cr_frame", None) or getattr(coro, "ag_frame", None) or getattr(coro, "gi_frame", None)
+        frame = (
+            getattr(coro, "cr_frame", None)
+            or getattr(coro, "ag_frame", None)
+            or getattr(coro, "gi_frame", None)
+        )
         if frame is not None and is_user_file(frame.f_code.co_filename):
             found = (frame.f_code, frame.f_lasti)
         coro = (
-            getattr(coro, "cr_await", None) or getattr(coro, "ag_await", None) or getattr(coro, "gi_yieldfrom", None)
+            getattr(coro, "cr_await", None)
+            or getattr(coro, "ag_await", None)
+            or getattr(coro, "gi_yieldfrom", None)
         )
     return found
 

@@ -159,14 +159,19 @@ def same_payloads(left: Sequence[Payload] | None, right: Sequence[Payload] | Non
         return False
     for one, other in zip(left, right, strict=True):
         if one.data != other.data:
-            if one.metadata.get("encoding") != b"json/plain" or other.metadata.get("encoding") != b"json/plain":
+            if (
+                one.metadata.get("encoding") != b"json/plain"
+                or other.metadata.get("encoding") != b"json/plain"
+            ):
                 return False
             try:
                 if json.loads(one.data) != json.loads(other.data):
                     return False
             except ValueError:
                 return False
-        elif one.metadata is not other.metadata and one.metadata.get("encoding") != other.metadata.get("encoding"):
+        elif one.metadata is not other.metadata and one.metadata.get("encoding") != other.metadata.get(
+            "encoding"
+        ):
             return False
     return True
 
@@ -236,7 +241,9 @@ def _cancel_timer(command: CancelTimer, attributes: TimerCanceled, event: Histor
     return _identity(None, "timer id", attributes.timer_id, command.timer_id)
 
 
-def _activity(command: ScheduleActivity, attributes: ActivityTaskScheduled, event: HistoryEvent) -> Differences:
+def _activity(
+    command: ScheduleActivity, attributes: ActivityTaskScheduled, event: HistoryEvent
+) -> Differences:
     found: Differences = None
     if command.activity_id != attributes.activity_id:
         found = _add(found, "identity", "activity id", attributes.activity_id, command.activity_id)
@@ -386,7 +393,9 @@ def _fail(command: FailWorkflow, attributes: WorkflowExecutionFailed, event: His
     return _add(None, "results", "failure", recorded, command.failure.message)
 
 
-def _cancel(command: CancelWorkflow, attributes: WorkflowExecutionCanceled, event: HistoryEvent) -> Differences:
+def _cancel(
+    command: CancelWorkflow, attributes: WorkflowExecutionCanceled, event: HistoryEvent
+) -> Differences:
     return None
 
 

@@ -100,7 +100,9 @@ class View:
 class HistoryBuilder:
     """Writes events, one after another, on a clock of its own."""
 
-    def __init__(self, workflow_type: str, *args: Any, workflow_id: str = "wf-1", run_id: str = "run-1") -> None:
+    def __init__(
+        self, workflow_type: str, *args: Any, workflow_id: str = "wf-1", run_id: str = "run-1"
+    ) -> None:
         self.events: list[HistoryEvent] = []
         self.now_ns = START_NS
         self.workflow_id = workflow_id
@@ -152,7 +154,9 @@ class HistoryBuilder:
 
     def start_task(self) -> int:
         """Schedule and start a workflow task; the id of its start."""
-        scheduled = self.add(WorkflowTaskScheduled(task_queue=QUEUE, start_to_close_timeout=10 * SECOND, attempt=1))
+        scheduled = self.add(
+            WorkflowTaskScheduled(task_queue=QUEUE, start_to_close_timeout=10 * SECOND, attempt=1)
+        )
         return self.add(WorkflowTaskStarted(scheduled_event_id=scheduled))
 
     def complete_task(self, started: int, commands: Sequence[c.Command], sdk_version: str = "") -> int:
@@ -232,9 +236,7 @@ class HistoryBuilder:
                 if timer_id in (event.attributes.timer_id, step):
                     due = event.event_time + (event.attributes.start_to_fire_timeout or 0)
                     self.now_ns = max(self.now_ns, due)
-                    self.add(
-                        TimerFired(timer_id=event.attributes.timer_id, started_event_id=event.event_id)
-                    )
+                    self.add(TimerFired(timer_id=event.attributes.timer_id, started_event_id=event.event_id))
                     return
         raise AssertionError(f"no timer {timer_id!r} was started")
 
@@ -252,7 +254,9 @@ class HistoryBuilder:
 
     def open_activities(self) -> list[HistoryEvent]:
         ends = (ActivityTaskCompleted, ActivityTaskFailed, ActivityTaskTimedOut, ActivityTaskCanceled)
-        ended = {event.attributes.scheduled_event_id for event in self.events if isinstance(event.attributes, ends)}
+        ended = {
+            event.attributes.scheduled_event_id for event in self.events if isinstance(event.attributes, ends)
+        }
         return [
             event
             for event in self.events
@@ -586,6 +590,7 @@ class WorkflowTester(HistoryBuilder):
 
 def drive(coro: Any) -> Any:
     """Run a coroutine, with an event loop only if it needs one."""
+
     async def main() -> Any:
         return await coro
 

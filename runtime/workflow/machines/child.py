@@ -101,5 +101,10 @@ class ChildMachine(Machine):
         elif self.state in ("initiated", "started") and not self.cancel_requested:
             self.cancel_requested = True
             ExternalCancelMachine(
-                self.run, self.command.workflow_id, self.run_id, where, child_workflow_only=True, reason=reason
+                self.run,
+                self.command.workflow_id,
+                self.run_id,
+                where,
+                child_workflow_only=True,
+                reason=reason,
             )
