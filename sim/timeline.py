@@ -3,8 +3,8 @@
 Owns the drawing and the machine-readable form (`timeline`, a dict of plain JSON values, `schema` 1). The axis
 is not to scale: an idle stretch (nothing runs, the workflow only waits) takes a few columns however long it
 is, and is written out as a line of its own; what is left is scaled by magnitude. Durations stand at the
-right. Invariants: no line is wider than asked; without colour there is no escape sequence; any history that can be
-read can be drawn. Must not import: the engine's actors, the platform.
+right. Invariants: no line is wider than asked; without colour there is no escape sequence; any history that
+can be read can be drawn. Must not import: the engine's actors, the platform.
 """
 
 from __future__ import annotations
@@ -189,10 +189,16 @@ class _Drawing:
     def _foot(self) -> list[str]:
         if not self.run.waits:
             return []
-        parts = [f"{what} {duration_text(length)}" for what, length in self.run.waits[:4]]
-        more = len(self.run.waits) - len(parts)
-        text = "● where the time went: " + " · ".join(parts) + (f" · and {more} more" if more else "")
-        return [cut(text, self.width)]
+        parts = [f"{what} {duration_text(length)}" for what, length in self.run.waits[:5]]
+        if len(self.run.waits) > len(parts):
+            parts.append(f"{len(self.run.waits) - len(parts)} more")
+        lines = ["● where the time went:"]
+        for index, part in enumerate(parts):
+            part = f"{part} ·" if index + 1 < len(parts) else part
+            if width_of(lines[-1]) + width_of(part) >= self.width:
+                lines.append(" ")
+            lines[-1] += f" {part}"
+        return [cut(line, self.width) for line in lines]
 
     def _at(self, step: Step) -> str:
         return f"+{duration_text(step.start_ns - self.run.start_ns)}"
@@ -226,9 +232,9 @@ class _Drawing:
             bar = "░" * waited + bar[waited:]  # earlier attempts and the pauses between them
         if step.end_ns is None:
             bar = bar[:-1] + "▷"
-        elif step.outcome not in _GOOD:
+        elif step.outcome not in (*_GOOD, "cancelled"):
             bar = bar[:-1] + "✗"
-        tone = "bad" if step.outcome not in (*_GOOD, "open", "cancelled") else step.kind
+        tone = _tone(step.outcome) or step.kind
         return (
             self._paint("▕", "dim")
             + " " * first
@@ -253,8 +259,17 @@ class _Drawing:
 
 def _label(step: Step) -> str:
     """The name, and the detail unless the duration beside the bar says the same."""
-    shown = step.detail and (step.kind != "timer" or step.detail != _took(step))
+    shown = (
+        step.detail
+        and not _same(step.detail, step.name)
+        and (step.kind != "timer" or step.detail != _took(step))
+    )
     return f"{step.name} ({step.detail})" if shown else step.name
+
+
+def _same(one: str, other: str) -> bool:
+    """Is `charge-payment` just `charge_payment`?"""
+    return one.replace("_", "-").casefold() == other.replace("_", "-").casefold()
 
 
 def _tone(outcome: str) -> str:

@@ -56,8 +56,8 @@ class Step:
 
 @attrs.frozen(kw_only=True)
 class Run:
-    """A whole run. `status` is a word: running, completed, failed, ...; `waits` says where its time went: what
-    was waited for and for how long, longest first, in nanoseconds."""
+    """A whole run. `status` is a word: running, completed, failed, ...; `waits` says where its time went:
+    what was waited for and for how long, longest first, in nanoseconds."""
 
     workflow_id: str
     run_id: str
@@ -267,7 +267,7 @@ def _go_on(step: Step, event: HistoryEvent, outcome: str) -> None:
         step.attempts = getattr(attributes, "attempt", 0)
         last = getattr(attributes, "last_failure", None)
         if last is not None:
-            step.note = f"before: {failure_text(last)}"
+            step.note = f"earlier attempts: {failure_text(last)}"
     if outcome:
         step.end_ns, step.outcome = event.event_time, outcome
         failure = getattr(attributes, "failure", None) or getattr(

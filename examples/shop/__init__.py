@@ -1,0 +1,1 @@
+"""A small shop: orders, onboarding, approvals and a nightly report. Start reading in `workflows`."""
