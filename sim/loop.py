@@ -227,6 +227,17 @@ class SimulationLoop(DeterministicLoop):
         self._steppers.append(future)
         return future
 
+    def close_tasks(self) -> None:
+        """Unwind what is left; errors that nobody has looked at are reported first."""
+        if not self.is_closed():
+            for task in self._tasks:
+                if task.done() and task._log_traceback:  # type: ignore[attr-defined]
+                    task._log_traceback = False  # type: ignore[attr-defined]
+                    message = "Task exception was never retrieved"
+                    error = task.exception()
+                    self.call_exception_handler({"message": message, "exception": error, "task": task})
+        super().close_tasks()
+
     def _wake_steppers(self, value: bool) -> None:
         steppers, self._steppers = self._steppers, []
         for future in steppers:

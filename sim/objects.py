@@ -155,6 +155,9 @@ class SimObjectHost(SimHost):
             await platform.loop.create_future()
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
+        if self.state == DEAD:
+            work.close()
+            return
         self.tasks += 1
         self.run(self._spawned(work))
 

@@ -37,7 +37,6 @@ from .queue import Queues, WorkerHost
 from .scheduler import Scheduler
 from .trace import Trace
 
-
 ZOMBIE_GRACE_NS = 30_000_000_000
 """So long a superseded incarnation may go on."""
 

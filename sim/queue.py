@@ -68,6 +68,9 @@ class WorkerHost(SimHost):
             self._waiting.append(work)
 
     def _start(self, work: Coroutine[Any, Any, Any]) -> None:
+        if self.state == DEAD:
+            work.close()
+            return
         self._running += 1
         self.platform.user_code_runs()
         self.run(self._until_done(work))

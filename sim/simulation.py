@@ -409,6 +409,11 @@ class Simulation:
 
     # --- when it can't go on ---
 
+    def take_alert(self) -> BaseException | None:
+        """What went wrong while no test was waiting for anything, if something did; told once."""
+        alert, self._alert = self._alert, None
+        return alert
+
     def _alarm_test(self, error: BaseException) -> None:
         main = self.loop.main
         if main is None or not main.throw(error):
@@ -434,8 +439,8 @@ class Simulation:
 
     def _check(self) -> BaseException | None:
         loop = self.loop
-        if self._alert is not None:
-            alert, self._alert = self._alert, None
+        alert = self.take_alert()
+        if alert is not None:
             return alert
         platform = self.platform
         news = loop.events - platform.news_at

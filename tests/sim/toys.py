@@ -1,6 +1,8 @@
-"""Small durable objects to test the simulator with: a counter, a sender, a parent with a child, an alarm clock.
+"""Small durable objects to test the simulator with: a counter, a sender, a parent with a child, an alarm
+clock.
 
-Each is idempotent the way the engine's own objects are: a request id is one row, so doing it again changes nothing.
+Each is idempotent the way the engine's own objects are: a request id is one row, so doing it again changes
+nothing.
 """
 
 from __future__ import annotations
@@ -234,7 +236,8 @@ def rows(simulation: Simulation, key: str, table: str) -> dict[Any, Any]:
 
 
 async def busy_world(simulation: Simulation) -> None:
-    """A bit of everything at once: concurrent clients, outboxes, a parent with children, an alarm, a queue."""
+    """A bit of everything at once: concurrent clients, outboxes, a parent with children, an alarm, a
+    queue."""
     import asyncio
 
     host = simulation.host
@@ -247,7 +250,10 @@ async def busy_world(simulation: Simulation) -> None:
     simulation.platform.queues.consume("toys", consume)
     calls = [
         *(insist(host, "Counter/toys/a", ToyAdd(request_id=f"r{i}", amount=i)) for i in range(5)),
-        *(insist(host, f"Sender/toys/{i}", ToySend(request_id="s", receiver="Counter/toys/a", count=4)) for i in range(3)),
+        *(
+            insist(host, f"Sender/toys/{i}", ToySend(request_id="s", receiver="Counter/toys/a", count=4))
+            for i in range(3)
+        ),
         insist(host, "Sender/toys/q", ToySend(request_id="q", receiver="toys", count=4, queue=True)),
         insist(host, "Clock/toys/c", ToyTick(times=5, period_ns=60_000_000_000)),
         *(insist(host, "Parent/toys/p", ToyBegin(child=f"Child/toys/{i}")) for i in range(3)),
