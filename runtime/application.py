@@ -302,7 +302,9 @@ class Temporal:
         reply = await request(host, workflow_key(self.namespace, chosen_id), message)
         if isinstance(reply, Refusal):
             raise_refusal(reply, chosen_id)
-        return WorkflowHandle(self, chosen_id, reply.run_id, result_type=_result_type(definition))
+        return WorkflowHandle(
+            self, chosen_id, first_execution_run_id=reply.run_id, result_type=_result_type(definition)
+        )
 
     def get_handle(
         self, workflow_id: str, run_id: str | None = None, *, result_type: Any = Any

@@ -219,7 +219,13 @@ class Deployment:
         """The inline executor for the workflows registered here; ``options`` are its own."""
         from .workflow.executor import InlineExecutor
 
-        return InlineExecutor(self.workflow, **options)
+        return InlineExecutor(
+            self.workflow,
+            converter=self.converter,
+            polls=self.polls_workflows,
+            registered=self.registered_workflows,
+            **options,
+        )
 
 
 async def _accepted(host: Host, receiver: str, message: Any) -> None:

@@ -134,15 +134,24 @@ class WorkflowExecutionDescription:
 class WorkflowHandle(Generic[R]):
     """One workflow, by id; made by ``start_workflow`` and ``get_handle``.
 
-    ``run_id`` None means the newest run at the time of each call.
+    ``run_id`` is the run that every call means; None is the newest one at the time of each call. A handle that
+    ``start_workflow`` returned has None: signals and queries reach the run that continues the started one;
+    ``first_execution_run_id`` is the started run, whose result ``result`` waits for.
     """
 
     def __init__(
-        self, temporal: Temporal, workflow_id: str, run_id: str | None = None, *, result_type: Any = Any
+        self,
+        temporal: Temporal,
+        workflow_id: str,
+        run_id: str | None = None,
+        *,
+        first_execution_run_id: str | None = None,
+        result_type: Any = Any,
     ) -> None:
         self._temporal = temporal
         self.workflow_id = workflow_id
         self.run_id = run_id
+        self.first_execution_run_id = first_execution_run_id
         self._result_type = result_type
         self._key = workflow_key(temporal.namespace, workflow_id)
 
@@ -171,7 +180,7 @@ class WorkflowHandle(Generic[R]):
         WorkflowFailureError, whose ``cause`` is an ApplicationError, CancelledError, TerminatedError or
         TimeoutError; WorkflowNotFoundError.
         """
-        run_id = self.run_id or ""
+        run_id = self.run_id or self.first_execution_run_id or ""
         while True:
             closed: Closed = await self._ask(AwaitClose(run_id=run_id), retry_for_ever=True)
             follows = closed.new_run_id and closed.status != WorkflowStatus.TERMINATED.value

@@ -100,6 +100,7 @@ class Simulation:
         time_budget: DurationLike | None = TIME_BUDGET,
         raise_task_failures: bool = True,
         trace_limit: int | None = 200_000,
+        cache_size: int | None = None,
         actors: Mapping[str, Actor[Any]] | None = None,
         executor: Executor | None = None,
     ) -> None:
@@ -119,6 +120,7 @@ class Simulation:
         self._plan = faults
         self._step_budget = step_budget
         self._raise_task_failures = raise_task_failures
+        self._cache_size = cache_size
         self._choices = Choices(seed, deviations, explore=tape is None)
         self._scheduler = Scheduler(start_ns, self._choices.stream("schedule"))
         self._end_ns = None
@@ -437,6 +439,11 @@ class Simulation:
             WorkflowTaskFailedError(workflow_id=task.workflow_id, attempt=task.attempt, cause=cause)
         )
 
+    def new_executor(self) -> Any:
+        """The executor of the workflow code that runs here."""
+        options: dict[str, Any] = {} if self._cache_size is None else {"cache_size": self._cache_size}
+        return self.deployment.executor(on_task_failed=self.task_failed, **options)
+
     def _check(self) -> BaseException | None:
         loop = self.loop
         alert = self.take_alert()
@@ -523,7 +530,7 @@ class WorkflowExecutor:
         simulation = self._simulation
         inner = self._inner
         if inner is None:
-            inner = self._inner = simulation.deployment.executor(on_task_failed=simulation.task_failed)
+            inner = self._inner = simulation.new_executor()
         simulation.platform.user_code_runs()
         return await inner.execute(key, task)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from temporal_do.runtime import History
 from temporal_do.runtime.history import EventType, HistoryEvent
-from temporal_do.sim import FaultPlan, Replayer
+from temporal_do.sim import FaultPlan
 
 from .harness import Outcome, run_program
 from .programs import Program, World, expected, programs
@@ -91,6 +91,8 @@ def test_histories_keep_their_laws_under_faults(program: Program, seed: int) -> 
 @given(program=programs(), seed=st.integers(0, 2**32))
 def test_every_history_replays_from_itself(program: Program, seed: int) -> None:
     outcome = run_program(program, seed=seed, faults=ROUGH)
+    from temporal_do.sim import Replayer
+
     replayer = Replayer(workflows=[World().workflow])
     for history in outcome.histories:
         report = replayer.replay(history)
