@@ -50,7 +50,8 @@ class _Parser(argparse.ArgumentParser):
 
 def _distribution(field: str) -> str:
     try:
-        return metadata(PROGRAM).get(field, "") or ""
+        found = metadata(PROGRAM)
+        return found[field] if field in found else ""
     except PackageNotFoundError:
         return "(not installed)"
 

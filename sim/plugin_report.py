@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import shlex
 from types import TracebackType
-from typing import Any
 
 import pytest
 
@@ -28,12 +27,11 @@ STEP_LENGTH_MAX = 160
 def add_section(report: pytest.TestReport, item: pytest.Item, simulation: Simulation) -> None:
     """Put the section at the end of the report."""
     text = section(item, simulation)
-    if item.config.getoption("showcapture") == "all":
+    add_to_text = getattr(report.longrepr, "addsection", None)
+    if item.config.getoption("showcapture") == "all" or add_to_text is None:
         report.sections.append((TITLE, text))
-    elif hasattr(report.longrepr, "addsection"):
-        report.longrepr.addsection(TITLE, text)
     else:
-        report.longrepr = f"{report.longrepr}\n{text}"
+        add_to_text(TITLE, text)
 
 
 def section(item: pytest.Item, simulation: Simulation) -> str:
@@ -100,13 +98,10 @@ def shorten_traceback(excinfo: pytest.ExceptionInfo[BaseException], config: pyte
             if shortened is not None:
                 error.__traceback__ = shortened
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    if excinfo.value.__traceback__ is not None:
-        excinfo._excinfo = (excinfo.type, excinfo.value, excinfo.value.__traceback__)
-        excinfo.traceback = _traceback_of(excinfo)
-
-
-def _traceback_of(excinfo: pytest.ExceptionInfo[BaseException]) -> Any:
-    return type(excinfo.traceback)(excinfo.value.__traceback__)
+    traceback = excinfo.value.__traceback__
+    if traceback is not None:
+        excinfo._excinfo = (excinfo.type, excinfo.value, traceback)  # where a debugger looks
+        excinfo.traceback = type(excinfo.traceback)(traceback)
 
 
 def _is_ours(error: BaseException) -> bool:
@@ -120,8 +115,11 @@ def _is_ours(error: BaseException) -> bool:
 
 
 def _without_engine(traceback: TracebackType | None, thrown_in: bool) -> TracebackType | None:
-    """The frames that are not this package's. ``thrown_in``: the error was made here and raised where the code
-    waits, so frames of the standard library at the end say nothing either."""
+    """The frames that are not this package's.
+
+    ``thrown_in``: the error was made here and raised where the user's code waits, so that frames of the standard
+    library at the end say nothing either.
+    """
     kept: list[TracebackType] = []
     while traceback is not None:
         if kind_of(traceback.tb_frame.f_code.co_filename) != ENGINE:

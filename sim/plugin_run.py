@@ -79,7 +79,7 @@ def on_virtual_time(item: pytest.Function, simulation: Simulation) -> Iterator[N
 
 def _async_function(function: Any) -> Callable[..., Any] | None:
     """The coroutine function behind what another plugin may have made of it."""
-    seen = function
+    seen: Callable[..., Any] | None = function
     while seen is not None:
         if inspect.iscoroutinefunction(seen):
             return seen
