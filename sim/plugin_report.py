@@ -117,8 +117,8 @@ def _is_ours(error: BaseException) -> bool:
 def _without_engine(traceback: TracebackType | None, thrown_in: bool) -> TracebackType | None:
     """The frames that are not this package's.
 
-    ``thrown_in``: the error was made here and raised where the user's code waits, so that frames of the standard
-    library at the end say nothing either.
+    ``thrown_in``: the error was made here and raised where the user's code waits, so that frames of the
+    standard library at the end say nothing either.
     """
     kept: list[TracebackType] = []
     while traceback is not None:
