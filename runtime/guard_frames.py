@@ -27,8 +27,9 @@ USER, LIBRARY, ENGINE, STDLIB = "user", "library", "engine", "stdlib"
 _ROOMS = ("runtime", "sim", "edge_adapter", "scenarios", "cli")
 _HERE = os.path.dirname(os.path.abspath(__file__))
 _ENGINE_FOLDERS = tuple(os.path.join(os.path.dirname(_HERE), room) + os.sep for room in _ROOMS)
-_STDLIB_FOLDERS = tuple(
-    {os.path.dirname(os.path.realpath(os.__file__)) + os.sep, os.path.dirname(os.__file__) + os.sep}
+_STDLIB_FOLDERS = (
+    os.path.dirname(os.__file__) + os.sep,
+    os.path.dirname(os.path.realpath(os.__file__)) + os.sep,
 )
 _LIBRARY_MARKS = (os.sep + "site-packages" + os.sep, os.sep + "dist-packages" + os.sep)
 _INTERACTIVE = ("<stdin>", "<ipython", "<string>", "<doctest", "<console>", "<python-input")

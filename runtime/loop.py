@@ -13,7 +13,9 @@ Invariants:
   until it is finished or the loop is closed. An abandoned asynchronous generator (a `break` out of
   `async for`) therefore runs its `finally` blocks at `close_tasks()`, unless it was closed explicitly
   (`contextlib.aclosing`).
-- After `close_tasks()` the loop is dead: nothing is scheduled, run, started or reported any more.
+- After `close_tasks()` the loop is dead: nothing is scheduled, run, started or reported any more. Nothing
+  raises either: what is awaited on a dead loop suspends for ever, because only a suspended coroutine can be
+  given up; one that swallows everything in a loop would otherwise never come back.
 - Outside of `run_ready()` and `close_tasks()` nothing global is left changed.
 
 Must not import: a clock, entropy, threads, sockets; nothing of this package but `errors` and
@@ -140,11 +142,11 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
     def _start(
         self, delay: float, when: float, callback: Callable[..., object], args: Any, context: Context | None
     ) -> TimerHandle:
-        if self._dead:
-            raise Evicted
         if math.isnan(delay):
             raise ValueError("a delay must be a number of seconds, not NaN")
         handle = TimerHandle(self.call_soon, when, callback, args, context)
+        if self._dead:
+            return handle
         if delay <= 0:
             handle.fire()
         elif delay != math.inf:  # an infinite delay is a timer that nobody needs to start
@@ -180,14 +182,15 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         **_: Any,
     ) -> Task:
         """Schedule a coroutine. It never starts before this returns: `eager_start` is ignored."""
-        if self._dead:
-            coro.close()
-            raise Evicted
         self._task_count += 1
         self._count += 1
         task = Task(
             coro, self, self._count, f"Task-{self._task_count}" if name is None else str(name), context
         )
+        if self._dead:
+            coro.close()
+            task._log_destroy_pending = False  # type: ignore[attr-defined]
+            return task
         tasks = self._tasks
         tasks.append(task)
         if len(tasks) >= self._prune_at:
@@ -299,6 +302,7 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         """
         if self._dead:
             return
+        invariant(not self._running, "a deterministic loop cannot be closed from inside itself")
         self._dead = True
         self._ready = []
         tasks, self._tasks = self._tasks, []
@@ -326,12 +330,9 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
             raise interrupt
 
     def _evict_task(self, task: Task) -> None:
-        coro = task.get_coro()
-        if coro is None or getattr(coro, "cr_running", False):
-            return  # it is closing its own loop: its frame unwinds by itself
         asyncio.tasks._enter_task(self, task)
         try:
-            _evict(coro, coro)
+            _evict(task.get_coro())
         finally:
             asyncio.tasks._leave_task(self, task)
 
@@ -381,27 +382,35 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         """Nothing to do: there are no executors."""
 
 
-def _evict(thrower: Any, owner: object) -> None:
-    """Throw Evicted into a coroutine until it ends; if it never does, keep it and its `owner` alive."""
+def _evict(coroutine: Any) -> None:
+    """Throw Evicted into a coroutine until it ends; if it never does, keep it, never to run again."""
     for _ in range(EVICTION_ATTEMPTS_MAX):
         try:
-            thrower.throw(Evicted())
+            coroutine.throw(Evicted())
         except KeyboardInterrupt:
             raise
         except BaseException:
             return
-    _unstoppable.append((thrower, owner))
+    _unstoppable.append(coroutine)
 
 
-def _evict_generator(generator: AsyncGenerator[Any, Any]) -> None:
-    closing: Any = generator.athrow(Evicted())
-    try:
-        closing.send(None)
-    except KeyboardInterrupt:
-        raise
-    except BaseException:
-        return
-    _evict(closing, generator)
+def _evict_generator(generator: Any) -> None:
+    """The same for an asynchronous generator, which may yield or await anew whenever it swallows Evicted."""
+    closing: Any = None
+    for _ in range(EVICTION_ATTEMPTS_MAX):
+        try:
+            if closing is None:
+                closing = generator.athrow(Evicted())
+                closing.send(None)
+            else:
+                closing.throw(Evicted())
+        except KeyboardInterrupt:
+            raise
+        except BaseException:
+            closing = None  # this attempt is over: it ended, or yielded
+            if generator.ag_frame is None:
+                return
+    _unstoppable.append((generator, closing))
 
 
 def _task_of(handle: Handle) -> Task | None:
