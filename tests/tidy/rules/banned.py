@@ -79,6 +79,13 @@ class Owner:
 
 # Every entry is a place where the outside world, or an address, is let in on purpose.
 OWNERS: tuple[Owner, ...] = (
+    Owner("edge_adapter/local/database.py", ("sqlite3",), "the database of the SQLite host"),
+    Owner(
+        "edge_adapter/local/host.py",
+        ("time.time_ns", "os.urandom", "concurrent.futures"),
+        "the SQLite host is where the clock, the entropy and the threads of one machine come in",
+    ),
+    Owner("edge_adapter/local/lock.py", ("os.getpid",), "the next process is told who has the database"),
     Owner("runtime/guard_frames.py", ("os",), "tells the user's files from the engine's by their paths"),
     Owner("runtime/history/protojson.py", ("open", "os.PathLike"), "reads a history file for the replayer"),
     Owner("runtime/loop_futures.py", ("id",), "a task's hash while asyncio's global weak set takes it in"),
