@@ -137,17 +137,13 @@ class Deployment:
     async def announce(self, host: Host, worker: Worker) -> None:
         """Tell the TaskQueueDO that ``worker`` polls: what was parked moves. Raises HostError."""
         identity = self._workers.get(worker, self._identity)
-        started = WorkerStarted(
-            namespace=worker.namespace, task_queue=worker.task_queue, identity=identity
-        )
+        started = WorkerStarted(namespace=worker.namespace, task_queue=worker.task_queue, identity=identity)
         await _accepted(host, task_queue_key(worker.namespace, worker.task_queue), started)
 
     async def retire(self, host: Host, worker: Worker) -> None:
         """Tell the TaskQueueDO that ``worker`` polls no more; call it before ``remove``. Raises HostError."""
         identity = self._workers.get(worker, self._identity)
-        stopped = WorkerStopped(
-            namespace=worker.namespace, task_queue=worker.task_queue, identity=identity
-        )
+        stopped = WorkerStopped(namespace=worker.namespace, task_queue=worker.task_queue, identity=identity)
         await _accepted(host, task_queue_key(worker.namespace, worker.task_queue), stopped)
 
     # --- the activity queue ---

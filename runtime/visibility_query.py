@@ -203,6 +203,8 @@ _TOKEN: Final = re.compile(
 )
 _COMPARISONS: Final = ("=", "!=", "<>", "<", "<=", ">", ">=")
 _TERM_OPERATORS: Final = "=, !=, <, <=, >, >=, IN, BETWEEN, STARTS_WITH or IS NULL"
+_CLAUSES: Final = ("ORDER", "GROUP", "LIMIT")
+_ORDERED: Final = "results are always ordered by start time, newest first"
 _NESTING_MAX: Final = 100
 
 
@@ -215,7 +217,7 @@ def parse(query: str) -> Filter:
         return Everything()
     found = parser.disjunction(0)
     if not parser.at_end:
-        parser.refuse("AND, OR or the end")
+        parser.refuse("AND, OR or the end", _ORDERED if parser.is_word(*_CLAUSES) else "")
     return found
 
 
@@ -295,8 +297,8 @@ class _Parser:
         return self.term()
 
     def term(self) -> Filter:
-        if self.is_word("ORDER", "GROUP", "LIMIT"):
-            self.refuse("a term", "results are always ordered by start time, newest first")
+        if self.is_word(*_CLAUSES):
+            self.refuse("a term", _ORDERED)
         if self.kind not in ("word", "quoted") or self.is_word("AND", "OR", "IN", "BETWEEN", "IS"):
             self.refuse("a field")
         field = self.token.strip("`")
@@ -319,9 +321,8 @@ class _Parser:
                 self.refuse("a text in quotes")
             return _negated(negated, Compare(field, "STARTS_WITH", (self.value(field, as_text=True),)))
         if negated or self.kind != "operator" or self.token not in _COMPARISONS:
-            if self.is_word("ORDER", "GROUP", "LIMIT", "LIKE"):
-                self.refuse(_TERM_OPERATORS, "not supported")
-            self.refuse("IN, BETWEEN or STARTS_WITH" if negated else _TERM_OPERATORS)
+            why = "LIKE is not supported" if self.is_word("LIKE") else ""
+            self.refuse("IN, BETWEEN or STARTS_WITH" if negated else _TERM_OPERATORS, why)
         operator = self.token
         self.advance()
         value = self.value(field)
