@@ -87,9 +87,10 @@ class Platform:
         """Requests made so far."""
         self.on_crash: Callable[[Life, BaseException], object] | None = None
         """Told of what engine code raised although it must not; without it, it is raised where it happens."""
-        self.user_code_at = 0
         self.news_at = 0
-        """The number of the last macro event in which user code ran, or a client got an answer."""
+        """The number of the last macro event in which a client got an answer."""
+        self.progress_at = 0
+        """The same, or in which workflow code ran."""
         self.content = blake2b(digest_size=16)
         """Strict mode only: hash over the bytes of every row, message and reply."""
         self._lane_free_ns: dict[Any, int] = {}
@@ -283,7 +284,7 @@ class Platform:
     def _arrive(self, host: SimObjectHost, call: Call, reply: Any) -> None:
         self.trace.add(("reply", self.scheduler.now(), host.name, host.number, call.number, reply))
         if type(call.sender) is SimHost:
-            self.news_at = self.user_code_at = self.loop.events
+            self.news_at = self.progress_at = self.loop.events
         future = call.future
         if not future.done():
             future.set_result(reply)
@@ -326,11 +327,9 @@ class Platform:
             self.content.update(f"{table}/{key}:".encode())
             self.content.update(b"" if row is None else encode(row))
 
-    def user_code_runs(self) -> None:
-        """Something of the user's makes progress; see ``Simulation``'s housekeeping limit."""
-        self.user_code_at = 0
-        self.news_at = 0
-        """The number of the last macro event in which user code ran, or a client got an answer."""
+    def progressed(self) -> None:
+        """A workflow's code is about to run."""
+        self.progress_at = self.loop.events
 
     def crashed(self, life: Life, error: BaseException) -> None:
         """Engine code of ``life`` raised ``error``: the life ends, the test is told."""

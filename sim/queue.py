@@ -72,7 +72,6 @@ class WorkerHost(SimHost):
             work.close()
             return
         self._running += 1
-        self.platform.user_code_runs()
         self.run(self._until_done(work))
 
     async def _until_done(self, work: Coroutine[Any, Any, Any]) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..runtime.actor import Turn
 from ..runtime.durations import format_duration
-from ..runtime.keys import WORKFLOW, kind_of
+from ..runtime.keys import WORKFLOW, activity_key, kind_of
 
 if TYPE_CHECKING:
     from ..runtime.deployment import Deployment
@@ -27,7 +27,7 @@ def open_workflows(platform: Platform, deployment: Deployment | None) -> list[st
         if kind_of(key) == WORKFLOW:
             description = _describe(platform, key)
             if description is not None and getattr(description, "status", "") == RUNNING:
-                lines.append(_line(description, platform.now(), deployment))
+                lines.append(_line(platform, description, deployment))
     if len(lines) > SHOWN_MAX:
         lines[SHOWN_MAX:] = [f"... and {len(lines) - SHOWN_MAX} more"]
     return lines
@@ -45,8 +45,9 @@ def _describe(platform: Platform, key: str) -> Any:
     return reply if isinstance(reply, WorkflowDescription) else None
 
 
-def _line(description: Any, now: int, deployment: Deployment | None) -> str:
+def _line(platform: Platform, description: Any, deployment: Deployment | None) -> str:
     waits = []
+    now = platform.now()
     namespace = description.namespace
     if description.workflow_task_state:
         text = f"its workflow task (attempt {max(1, description.workflow_task_attempt)})"
@@ -64,7 +65,7 @@ def _line(description: Any, now: int, deployment: Deployment | None) -> str:
         queue = activity.task_queue or description.task_queue
         if deployment is not None and not deployment.polls_activities(namespace, queue):
             text += f", but no worker with activities runs for task queue {queue!r}"
-        waits.append(text)
+        waits.append(text + _attempts(platform, description, activity.activity_id))
     for child in description.pending_children:
         waits.append(f"child workflow {child.workflow_id!r}")
     for timer in description.pending_timers:
@@ -74,3 +75,14 @@ def _line(description: Any, now: int, deployment: Deployment | None) -> str:
         waits.append("a signal, an update or a condition that becomes true")
     kind = description.workflow_type
     return f"{description.workflow_id!r} ({kind}) waits for " + "; ".join(waits)
+
+
+def _attempts(platform: Platform, description: Any, activity_id: str) -> str:
+    """How often the activity has been tried and what became of it, as far as its object's rows tell."""
+    found = platform.objects.get(activity_key(description.namespace, description.run_id, activity_id))
+    if found is None:
+        return ""
+    rows = found.read(platform.strict).get("activity", {})
+    attempt, failure = rows.get("attempt"), rows.get("failure")
+    text = "" if attempt is None else f", {attempt.phase}, attempt {attempt.number}"
+    return text if failure is None else f"{text}; it failed with: {failure.failure.message}"
