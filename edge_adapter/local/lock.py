@@ -11,7 +11,7 @@ import os
 import sys
 from typing import IO
 
-from ...runtime.errors import HostError
+from ...runtime.errors import TemporalError
 
 if sys.platform == "win32":
     import msvcrt
@@ -40,7 +40,7 @@ else:
         return True
 
 
-class DatabaseInUseError(HostError):
+class DatabaseInUseError(TemporalError):
     """Another host has this database open. Fields: ``path``, ``owner`` (which process, as it wrote it)."""
 
     fault = "user"

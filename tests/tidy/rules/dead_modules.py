@@ -1,16 +1,16 @@
 """Dead modules: product code that nothing reaches.
 
-Reached is what the rooms' faces (`__init__`), the installed commands and plugins, the examples and the
-benchmarks import, step by step. Being imported by a test is not enough: a module only tests use belongs to
-the tests, or is named in TEST_FACES because users' tests or the project's conformance tests are what it is
-for."""
+Reached is what the rooms' faces (`__init__`; each part of `edge_adapter` has its own), the installed commands
+and plugins, the examples and the benchmarks import, step by step. Being imported by a test is not enough: a
+module only tests use belongs to the tests, or is named in TEST_FACES because users' tests or the project's
+conformance tests are what it is for."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator, Mapping
 
-from .imports import imports_of
+from .imports import EDGE_PARTS, imports_of
 from .source import ROOM_MAP, Source
 
 Module = tuple[str, ...]
@@ -57,6 +57,7 @@ def check(
         f"{path}:1: is listed in TEST_FACES and does not exist" for path in test_faces if path not in by_path
     ]
     queue: list[Module] = [(room,) for room in ROOM_MAP if (room,) in modules]
+    queue += [("edge_adapter", part) for part in sorted(EDGE_PARTS)]
     queue += [tuple(name.split(":")[0].split(".")[1:]) for name in entry_points]
     queue += [by_path[path] for path in test_faces if path in by_path]
     for source in everything:
