@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 HEARTBEAT_INTERVAL_DEFAULT_NS: Final = 30 * SECOND
 HEARTBEAT_INTERVAL_MAX_NS: Final = 60 * SECOND
-RETRY_DELAY_SECONDS: Final = 0.1
-RETRY_DELAY_SECONDS_MAX: Final = 10.0
+RETRY_PAUSE_SECONDS: Final = 0.1
+RETRY_PAUSE_SECONDS_MAX: Final = 10.0
 
 CANCEL: Final = "cancel"
 STALE: Final = "stale"
@@ -107,11 +107,11 @@ class AttemptWatch:
         """Deliver details that are still waiting, for the next attempt to continue from."""
         if self._sender is not None:
             await self._sender
-        delay_seconds = RETRY_DELAY_SECONDS
+        tries = 0
         while self._dirty and not self._stopped and self._host.now() < self.deadline_ns:
             if not await self._deliver():
-                await asyncio.sleep(delay_seconds)
-                delay_seconds = min(2 * delay_seconds, RETRY_DELAY_SECONDS_MAX)
+                tries += 1
+                await pause(tries)
 
     def _beat(self, payloads: Payloads) -> None:
         self._details = payloads
@@ -184,6 +184,12 @@ class AttemptWatch:
         self._side_tasks.add(task)
         task.add_done_callback(self._side_tasks.discard)
         return task
+
+
+async def pause(tries: int) -> None:
+    """Wait before a call is made again whose outcome is unknown after ``tries`` tries: 0.1 s, doubled, at
+    most 10 s."""
+    await asyncio.sleep(min(RETRY_PAUSE_SECONDS * 2.0 ** min(tries - 1, 10), RETRY_PAUSE_SECONDS_MAX))
 
 
 def heartbeat_interval_ns(leased: Leased) -> int:

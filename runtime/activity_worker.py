@@ -23,14 +23,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final
 
 from .activity import ActivityInfo, CompleteAsync, current_attempt, make_task_token
-from .activity_watch import (
-    CANCEL,
-    RETRY_DELAY_SECONDS,
-    RETRY_DELAY_SECONDS_MAX,
-    STALE,
-    TIME,
-    AttemptWatch,
-)
+from .activity_watch import CANCEL, STALE, TIME, AttemptWatch, pause
 from .actor import Refusal
 from .errors import ControlSignal, HostError
 from .failure_errors import ApplicationError, CancelledError
@@ -259,7 +252,7 @@ class Attempt:
     # --- the report ---
 
     async def _report(self, message: Any) -> None:
-        delay_seconds = RETRY_DELAY_SECONDS
+        tries = 0
         while self._stop_reason not in _FINAL:
             try:
                 reply = await self._host.call(self._key, message)
@@ -270,8 +263,8 @@ class Attempt:
                     return
             if self._host.now() >= self._watch.deadline_ns:
                 return
-            await asyncio.sleep(delay_seconds)
-            delay_seconds = min(2 * delay_seconds, RETRY_DELAY_SECONDS_MAX)
+            tries += 1
+            await pause(tries)
 
 
 def is_async(fn: Callable[..., Any]) -> bool:

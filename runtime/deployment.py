@@ -14,10 +14,10 @@ workflow side before an executor is asked for.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from .activity_watch import pause
 from .activity_worker import Attempt, RunSync
 from .actor import Refusal
 from .errors import HostError, InvalidArgumentError
@@ -35,7 +35,6 @@ Run = Callable[[Coroutine[Any, Any, None]], Any]
 """Runs a coroutine as work of its own; it dies with the worker."""
 
 LEASE_TRIES = 3
-LEASE_DELAY_SECONDS = 0.1
 
 
 class Deployment:
@@ -202,7 +201,7 @@ class Deployment:
             except HostError:
                 if not tries_left:
                     raise
-                await asyncio.sleep(LEASE_DELAY_SECONDS)
+                await pause(LEASE_TRIES - tries_left)
         if type(reply) is Leased:
             return reply
         if type(reply) is Refusal and reply.retryable:
