@@ -1,12 +1,13 @@
 """What ``ctx.activity`` does: dispatch to a worker, or run as a local activity.
 
-Owns the decision which of the two a thunk is. A thunk is called with activities in capture mode, once and outside
-the determinism guard; a captured call is dispatched, anything else makes it a local activity. If the history
-holds the marker of this call, the thunk is not called at all. Errors that the thunk's own body raises for being
-wrong (names, attributes, types) are bugs of the workflow and fail its task; other errors are a failed attempt.
+Owns the decision which of the two a thunk is. A thunk is called with activities in capture mode, once and
+outside the determinism guard; a captured call is dispatched, anything else makes it a local activity. If the
+history holds the marker of this call, the thunk is not called at all. Errors that the thunk's own body raises
+for being wrong (names, attributes, types) are bugs of the workflow and fail its task; other errors are a
+failed attempt.
 
-A cancelled ``await`` raises asyncio.CancelledError (never ActivityError), so that ``asyncio.timeout``, task groups
-and ``wait_for`` work as everywhere. Durations are nanoseconds.
+A cancelled ``await`` raises asyncio.CancelledError (never ActivityError), so that ``asyncio.timeout``, task
+groups and ``wait_for`` work as everywhere. Durations are nanoseconds.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What each event of a history does to a run: one small function per event class, in a table.
 
-Owns: `APPLY` and the lookahead into the events that record a replayed task's commands. Events without an entry
-change nothing (workflow task bookkeeping, ActivityTaskStarted ...). Invariant: whatever wakes code runs it dry
-before the next event. Imports no executor and no context at import time.
+Owns: `APPLY` and the lookahead into the events that record a replayed task's commands. Events without an
+entry change nothing (workflow task bookkeeping, ActivityTaskStarted ...). Invariant: whatever wakes code runs
+it dry before the next event. Imports no executor and no context at import time.
 """
 
 from __future__ import annotations
@@ -145,7 +145,10 @@ def _resolved_initiated(run: WorkflowRun, event: HistoryEvent) -> None:
 def _signaled(run: WorkflowRun, event: HistoryEvent) -> None:
     if run.inbox is None:
         run.inbox = SignalInbox()
-    run.inbox.arrive(event)
+    if run.closing is None:
+        run.inbox.arrive(event)
+    else:  # the code is through; what it did not see goes to the run that follows, if one does
+        run.inbox.keep(event)
     run.drain()
 
 

@@ -1,7 +1,8 @@
 """Child workflows and other workflows, as workflow code sees them.
 
-A cancelled ``await`` raises asyncio.CancelledError; what else happens is the child's cancellation type. A child
-that does not complete raises ChildWorkflowError with the reason as its cause. Durations are nanoseconds.
+A cancelled ``await`` raises asyncio.CancelledError; what else happens is the child's cancellation type. A
+child that does not complete raises ChildWorkflowError with the reason as its cause. Durations are
+nanoseconds.
 """
 
 from __future__ import annotations
@@ -92,7 +93,9 @@ class ExternalHandle:
         self.run_id = run_id
 
     def signal(self, name: str, *args: Any) -> Coroutine[Any, Any, None]:
-        """Send a signal; returns when it is delivered. Raises ApplicationError when there is no such workflow."""
+        """Send a signal; returns when it is delivered. Raises ApplicationError when there is no such
+        workflow.
+        """
         payloads = self._run.converter.to_payloads(args)
         signal_name = checked_name(name, "signal")
         return send_signal(self._run, self.workflow_id, self.run_id, signal_name, payloads, caller())
@@ -215,10 +218,10 @@ def child_error(run: WorkflowRun, command: StartChildWorkflow, attributes: Any) 
         ChildWorkflowError,
         RetryState,
         TerminatedError,
+        TimeoutType,
         exception_from_failure,
     )
     from ..failures import TimeoutError as TimeoutFailure
-    from ..failures import TimeoutType
 
     kind = type(attributes)
     cause: BaseException | None

@@ -27,7 +27,7 @@ from .machines.base import Machine
 
 if TYPE_CHECKING:
     from ..history import HistoryEvent
-    from .instance import WorkflowRun
+    from .instance import Issued, WorkflowRun
 
 
 class CloseMachine(Machine):
@@ -83,7 +83,7 @@ def close(run: WorkflowRun, command: Command, where: Location) -> None:
 def end_with(run: WorkflowRun, error: BaseException) -> None:
     """End the run as ``error`` demands, or fail the workflow task."""
     if isinstance(error, ContinueAsNew):
-        close(run, _with_signals(run, error.command), of_traceback(error))
+        close(run, error.command, of_traceback(error))
         return
     cause = workflow_failure(error)
     if run.cancel_requested and _is_cancellation(cause or error):
@@ -124,9 +124,11 @@ def _is_cancellation(error: BaseException) -> bool:
     return is_cancellation(error)
 
 
-def _with_signals(run: WorkflowRun, command: ContinueAsNewCommand) -> ContinueAsNewCommand:
-    if run.inbox is None:
-        return command
-    from ..records import evolve
+def with_signals(run: WorkflowRun, closing: Issued) -> Issued:
+    """The closing command; a continue-as-new takes the signals along that nobody received, up to the end of its
+    task."""
+    if type(closing.command) is ContinueAsNewCommand and run.inbox is not None:
+        from ..records import evolve
 
-    return evolve(command, unconsumed_signal_event_ids=run.inbox.unconsumed())
+        closing.command = evolve(closing.command, unconsumed_signal_event_ids=run.inbox.unconsumed())
+    return closing

@@ -1,9 +1,9 @@
 """``WorkflowContext``: everything workflow code may ask for.
 
 Every method checks its arguments when it is called and raises InvalidArgumentError there, before anything is
-issued; what is awaited happens when it is awaited. Methods remember the calling line for reports. Durations are
-written as ``'5m'``, ``'1h30m'``, seconds or timedelta. The work itself is in `activities`, `children`, `timers`
-and `updates`. Imports no executor.
+issued; what is awaited happens when it is awaited. Methods remember the calling line for reports. Durations
+are written as ``'5m'``, ``'1h30m'``, seconds or timedelta. The work itself is in `activities`, `children`,
+`timers` and `updates`. Imports no executor.
 """
 
 from __future__ import annotations
@@ -124,11 +124,11 @@ class WorkflowContext:
         """Run an activity and await its result.
 
         ``name`` is the name of the step. ``fn`` is a defined activity (with ``args``), the type name of an
-        activity that another worker runs, or a function without arguments: if it just calls a defined activity
-        that call goes to the task queue, otherwise it runs right here as a local activity, once.
+        activity that another worker runs, or a function without arguments: if it just calls a defined
+        activity that call goes to the task queue, otherwise it runs right here as a local activity, once.
 
-        ``retry``: default 1 s, doubled up to 100 s, without end. Timeouts: of one attempt (start to close), of
-        all attempts (schedule to close), of waiting for a worker (schedule to start), between heartbeats.
+        ``retry``: default 1 s, doubled up to 100 s, without end. Timeouts: of one attempt (start to close),
+        of all attempts (schedule to close), of waiting for a worker (schedule to start), between heartbeats.
         ``cancellation_type``: what a cancelled await means for the activity.
 
         Raises ActivityError, its cause says why; asyncio.CancelledError when the awaiting task is cancelled.
@@ -327,8 +327,8 @@ class WorkflowContext:
     ) -> Coroutine[Any, Any, Any]:
         """Run a child workflow and await its result.
 
-        Arguments of the workflow: positional ones, or ``args=[...]``. ``workflow_id``: by default made of this
-        workflow's id, the child's type and a number. Raises ChildWorkflowError, its cause says why.
+        Arguments of the workflow: positional ones, or ``args=[...]``. ``workflow_id``: by default made of
+        this workflow's id, the child's type and a number. Raises ChildWorkflowError, its cause says why.
         """
         command = self._child(
             workflow,
@@ -426,7 +426,9 @@ class WorkflowContext:
     def signal_workflow(
         self, workflow_id: str, name: str, *args: Any, run_id: str = ""
     ) -> Coroutine[Any, Any, None]:
-        """Send a signal to another workflow; returns when it is delivered. Raises ApplicationError if it can't be."""
+        """Send a signal to another workflow; returns when it is delivered. Raises ApplicationError if it
+        can't be.
+        """
         checked_name(workflow_id, "workflow (its id)")
         payloads = self._run.converter.to_payloads(args)
         return send_signal(self._run, workflow_id, run_id, checked_name(name, "signal"), payloads, caller())
@@ -588,8 +590,8 @@ class WorkflowContext:
     def patched(self, patch_id: str) -> bool:
         """Guards a change of workflow code: False for runs that passed here before the change, else True.
 
-        Write ``if ctx.patched('my-change'): new code, else: old code``; when no run needs the old code any more,
-        replace the question by ``ctx.deprecate_patch('my-change')``.
+        Write ``if ctx.patched('my-change'): new code, else: old code``; when no run needs the old code any
+        more, replace the question by ``ctx.deprecate_patch('my-change')``.
         """
         return self._patch(patch_id, caller(), deprecated=False)
 

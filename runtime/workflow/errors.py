@@ -1,4 +1,6 @@
-"""What can end a workflow task early, inside the workflow side. The public errors are in the room's ``errors``."""
+"""What can end a workflow task early, inside the workflow side. The public errors are in the room's
+``errors``.
+"""
 
 from __future__ import annotations
 

@@ -2,7 +2,8 @@
 
 Owns the cache of runs and the conversation around one task: advance the run, run its local activities between
 drains, take the commands, answer the queries. Invariants
-- The cache is a cache: dropping a run at any moment changes nothing but speed. A run whose task failed, or that
+- The cache is a cache: dropping a run at any moment changes nothing but speed. A run whose task failed, or
+that
   went another way than the history, is dropped at once.
 - ``execute`` suspends only while local activities run. When they take longer than 80 % of the workflow task's
   timeout the task is completed with ``more=True`` and they go on in the next one.
@@ -48,10 +49,10 @@ class _NullGuard:
 class InlineExecutor:
     """Runs workflow tasks in this process.
 
-    Arguments: ``workflows(namespace, task_queue, type)``, the definition or None; ``polls(namespace, task_queue)``
-    and ``registered(namespace, task_queue)``, what the worker takes and names in errors; ``guard``, entered around
-    every synchronous run of user code; ``cache_size``, runs kept; ``strictness`` of replays;
-    ``on_task_failed(task, message, error)`` and ``on_step(task, message)``, observers.
+    Arguments: ``workflows(namespace, task_queue, type)``, the definition or None; ``polls(namespace,
+    task_queue)`` and ``registered(namespace, task_queue)``, what the worker takes and names in errors;
+    ``guard``, entered around every synchronous run of user code; ``cache_size``, runs kept; ``strictness`` of
+    replays; ``on_task_failed(task, message, error)`` and ``on_step(task, message)``, observers.
     """
 
     def __init__(

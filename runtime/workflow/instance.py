@@ -1,18 +1,18 @@
 """One run of a workflow in memory: its coroutines, its machines, and the algorithm that moves them on.
 
-The same algorithm replays a history and runs a live workflow task. For every workflow task that was completed,
-or is the live one:
+The same algorithm replays a history and runs a live workflow task. For every workflow task that was
+completed, or is the live one:
 
-1. apply the events up to its WorkflowTaskStarted in history order, and run the code dry after each that wakes it;
-2. deliver the task's updates; settle its local activities;
-3. take the commands the code issued. In replay match them with the events that record the task's commands;
+1. apply the events up to its WorkflowTaskStarted in history order, and run the code dry after each that wakes
+it; 2. deliver the task's updates; settle its local activities; 3. take the commands the code issued. In
+replay match them with the events that record the task's commands;
    after a live task do so when those events arrive.
 
 Workflow tasks that failed or timed out are skipped: their events belong to the next one that completed.
 
 Invariants: time is the time of the WorkflowTaskStarted being processed; markers and accepted updates of the
-task are known before its code runs; after the closing command only updates that end are recorded. What the task's events do to the run is
-in `application`, how its code ends in `closing`. Imports no executor.
+task are known before its code runs; after the closing command only updates that end are recorded. What the
+task's events do to the run is in `application`, how its code ends in `closing`. Imports no executor.
 """
 
 from __future__ import annotations
@@ -333,7 +333,9 @@ class WorkflowRun:
         issued = [each for each in self.issued if each.command is not None]
         self.issued = []
         if self.closing is not None:
-            issued.append(self.closing)
+            from .closing import with_signals
+
+            issued.append(with_signals(self, self.closing))
         return issued
 
     def commit_live(self, started_event_id: int) -> list[Issued]:
@@ -367,25 +369,36 @@ class WorkflowRun:
         return 0
 
     def _match(
-        self, issued: list[Issued], recorded: Sequence[HistoryEvent], events: Sequence[HistoryEvent], after: int
+        self,
+        issued: list[Issued],
+        recorded: Sequence[HistoryEvent],
+        events: Sequence[HistoryEvent],
+        after: int,
     ) -> None:
         mismatch = match_commands(issued, recorded, self.strictness, self)
         if mismatch is not None:
             from .nondeterminism import nondeterminism_error
 
-            raise nondeterminism_error(self, mismatch, issued, recorded, events[after:])
+            raise nondeterminism_error(self, mismatch, issued, recorded, events, after)
 
     def _explain_failure(
-        self, failed: WorkflowCodeError, recorded: Sequence[HistoryEvent], events: Sequence[HistoryEvent], after: int
+        self,
+        failed: WorkflowCodeError,
+        recorded: Sequence[HistoryEvent],
+        events: Sequence[HistoryEvent],
+        after: int,
     ) -> None:
-        """The code raised where the history says it did not: report it as such, unless it was told the reason."""
+        """The code raised where the history says it did not: report it as such, unless it was told the
+        reason.
+        """
         from ..errors import NonDeterministicCallError
 
         if isinstance(failed.error, (NonDeterministicCallError, KeyboardInterrupt, SystemExit)):
             return
         from .nondeterminism import failed_in_replay
 
-        raise failed_in_replay(self, failed.error, self.take_issued(), recorded, events[after:]) from failed.error
+        issued = self.take_issued()
+        raise failed_in_replay(self, failed.error, issued, recorded, events, after) from failed.error
 
     def _note_local_markers(self, events: Sequence[HistoryEvent], start: int) -> None:
         from ..history.marker import MarkerRecorded

@@ -1,9 +1,9 @@
 """Runs the attempts of local activities on the executor's own loop, between turns of the workflow.
 
 Invariants: an attempt runs outside the workflow's loop and guard; what it returns or raises becomes a
-LocalOutcome and nothing else; the retry rules are those of ordinary activities. A pause that would outlast the
-workflow task becomes the outcome (``backoff_ns``), and a durable timer waits instead. Reads time from the running
-loop only. Imports no actor.
+LocalOutcome and nothing else; the retry rules are those of ordinary activities. A pause that would outlast
+the workflow task becomes the outcome (``backoff_ns``), and a durable timer waits instead. Reads time from the
+running loop only. Imports no actor.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ def settled(machine: LocalActivityMachine) -> LocalOutcome | None:
 
 
 async def run_attempts(machine: LocalActivityMachine, deadline: float) -> LocalOutcome:
-    """Run attempts until one succeeds, none may follow, or the next would come after ``deadline`` (loop time)."""
+    """Run attempts until one succeeds, none may follow, or the next would come after ``deadline`` (loop
+    time).
+    """
     loop = asyncio.get_running_loop()
     attempt = machine.first_attempt
     started = loop.time()

@@ -1,8 +1,8 @@
 """Where in the user's code something happened, remembered cheaply.
 
-Owns :class:`Location`: a code object and the offset of an instruction in it. Taking one costs a look at a frame;
-file, line and source are found out only when a report asks for them. Must not import: anything heavy; nothing
-that runs workflow code.
+Owns :class:`Location`: a code object and the offset of an instruction in it. Taking one costs a look at a
+frame; file, line and source are found out only when a report asks for them. Must not import: anything heavy;
+nothing that runs workflow code.
 """
 
 from __future__ import annotations
@@ -65,7 +65,9 @@ def of_traceback(error: BaseException) -> Location:
 
 
 def line_of(location: Location) -> tuple[str, int]:
-    """(file, line) of a location; ("", 0) for None. The file is relative to the current directory if below it."""
+    """(file, line) of a location; ("", 0) for None. The file is relative to the current directory if below
+    it.
+    """
     if location is None:
         return "", 0
     code, offset = location

@@ -1,8 +1,8 @@
 """Do the commands a replay issued fit the events that record a task's commands?
 
-Owns the table from a command's class to the event that records it and the comparison of the two. This is the hot
-path of replay: the common case allocates nothing. A comparison returns None, or the differences by aspect;
-``identity`` is never a matter of strictness. Imports no run.
+Owns the table from a command's class to the event that records it and the comparison of the two. This is the
+hot path of replay: the common case allocates nothing. A comparison returns None, or the differences by
+aspect; ``identity`` is never a matter of strictness. Imports no run.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Signals that arrived, signals that are waited for, and signal handlers.
 
-Invariants: signals of one name are received in the order they arrived; a signal is received once, by the handler
-of its name or by one waiter; a waiter that is cancelled after it was given a signal puts it back in front.
-Imports no machine.
+Invariants: signals of one name are received in the order they arrived; a signal is received once, by the
+handler of its name or by one waiter; a waiter that is cancelled after it was given a signal puts it back in
+front. Imports no machine.
 """
 
 from __future__ import annotations
@@ -59,6 +59,10 @@ class SignalInbox:
     def wait(self, name: str, waiter: Future) -> None:
         """Let ``waiter`` get the next signal of this name."""
         self._waiters.setdefault(name, deque()).append(waiter)
+
+    def keep(self, event: HistoryEvent) -> None:
+        """Buffer a signal whoever waits for it: the code that would take it runs no more."""
+        self._buffers.setdefault(event.attributes.signal_name, deque()).append(event)
 
     def stop_waiting(self, name: str, waiter: Future) -> None:
         """``waiter`` waits no more; a signal it was given and nobody saw goes back in front."""

@@ -13,12 +13,13 @@ Level = Literal["error", "warning", "ignore"]
 class Strictness:
     """What to make of a difference in each aspect of a command.
 
-    Kinds of commands, their order, and what they are (activity type, child workflow id, signal name, patch id ...)
-    are always errors. The rest is a choice:
+    Kinds of commands, their order, and what they are (activity type, child workflow id, signal name, patch id
+    ...) are always errors. The rest is a choice:
 
-    ``arguments`` of activities, children, signals and continue-as-new; ``durations`` of timers; ``results`` of the
-    workflow and of its updates; ``options`` (task queue, timeouts, policies); ``step_names``; ``properties`` (memo
-    and search attributes). Temporal's replayer accepts a difference in any of them silently.
+    ``arguments`` of activities, children, signals and continue-as-new; ``durations`` of timers; ``results``
+    of the workflow and of its updates; ``options`` (task queue, timeouts, policies); ``step_names``;
+    ``properties`` (memo and search attributes). Temporal's replayer accepts a difference in any of them
+    silently.
     """
 
     arguments: Level = "error"

@@ -1,4 +1,6 @@
-"""Waiting inside workflow code: durable sleeps, signals with a timeout, conditions. Durations are nanoseconds."""
+"""Waiting inside workflow code: durable sleeps, signals with a timeout, conditions. Durations are
+nanoseconds.
+"""
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
 """Handlers of signals, queries and updates, and how each is run.
 
-Owns: :class:`Handler` (a user function with its type hints), the delivery of updates and the answers to queries.
-Invariants: validators and query handlers change nothing (``run.read_only`` refuses commands meanwhile); a rejected
-update leaves no event; in replay the history says which updates were accepted and no validator runs. A handler
-that raises a failure fails its update; anything else it raises fails the workflow task.
+Owns: :class:`Handler` (a user function with its type hints), the delivery of updates and the answers to
+queries. Invariants: validators and query handlers change nothing (``run.read_only`` refuses commands
+meanwhile); a rejected update leaves no event; in replay the history says which updates were accepted and no
+validator runs. A handler that raises a failure fails its update; anything else it raises fails the workflow
+task.
 """
 
 from __future__ import annotations

@@ -6,8 +6,8 @@ state   event   next
 issued  record  recorded
 ======  ======  ========
 
-Owns the names and details of these markers: patches as Temporal's Core writes them, side effects as its Go SDK
-does. Imports nothing but the frame and the commands.
+Owns the names and details of these markers: patches as Temporal's Core writes them, side effects as its Go
+SDK does. Imports nothing but the frame and the commands.
 """
 
 from __future__ import annotations
