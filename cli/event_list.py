@@ -37,7 +37,7 @@ def describe(event: HistoryEvent) -> str:
             facts.append(text)
     summary = event.user_metadata.summary if event.user_metadata else None
     if summary is not None:
-        facts.insert(0, summary.data.decode("utf-8", "replace"))
+        facts.insert(0, summary.data.decode("utf-8", "replace").strip('"'))
     return " ".join([_kind(event), *facts])
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import attrs
 
-from ..runtime.errors import HistoryReadError, TemporalError
+from ..runtime.errors import HistoryReadError, NondeterminismError, TemporalError
 
 
 class Verdict(str, Enum):
@@ -86,8 +86,11 @@ class ReplayedHistory:
         """What went wrong, for people; "" if nothing did."""
         if self.error is None:
             return ""
-        render = getattr(self.error, "render", None)
-        return str(render(colour=colour)) if callable(render) else str(self.error)
+        if isinstance(self.error, NondeterminismError):
+            from ..runtime.workflow.report import render_error
+
+            return render_error(self.error, colour=colour)
+        return str(self.error)
 
     def as_dict(self) -> dict[str, Any]:
         """The same for machines: JSON types only."""
@@ -185,11 +188,10 @@ class ReplayReport:
 
 
 def error_as_dict(error: BaseException) -> dict[str, Any]:
-    """An error for machines: its type, its message, and its report's own form where it has one."""
+    """An error for machines: type and message; of a nondeterminism also what its report is made of."""
     found: dict[str, Any] = {"type": type(error).__name__, "message": str(error)}
-    form = getattr(error, "as_dict", None)
-    if callable(form):
-        found["report"] = form()
+    if isinstance(error, NondeterminismError):
+        found["report"] = dict(error.fields)
     return found
 
 

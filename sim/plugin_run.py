@@ -173,7 +173,9 @@ def replay_problem(simulation: Simulation) -> str:
             continue
         from ..runtime.workflow.replay import replay_history
 
-        error = replay_history(produced.history, {name: definition}, converter=deployment.converter).error
+        error = replay_history(
+            produced.history, {name: definition}, deployment.converter, run_id=produced.run_id
+        ).error
         if error is None or (produced.task_failure and not isinstance(error, NondeterminismError)):
             continue  # a workflow task that failed has told the test already
         return (

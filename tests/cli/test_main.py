@@ -1,0 +1,111 @@
+"""The command line's frame: help, version, usage errors, and bugs of our own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from temporal_do.cli import main as frame
+from temporal_do.cli.exit_codes import MEANINGS, ExitCode
+from tests.cli.conftest import Command
+
+
+def test_the_version_is_shown(command: Command) -> None:
+    done = command("--version")
+    assert done.code == 0
+    assert done.out.startswith("temporal-do 0.")
+
+
+@pytest.mark.parametrize("words", [["help"], ["--help"], ["-h"]])
+def test_help_lists_the_commands_and_the_exit_codes(command: Command, words: list[str]) -> None:
+    done = command(*words)
+    assert done.code == 0
+    for text in ("replay", "history", "exit codes:", "12  nondeterminism"):
+        assert text in done.out
+
+
+def test_help_of_a_command_is_that_commands(command: Command) -> None:
+    assert "--workflows MODULE[:NAME]" in command("help", "replay").out
+    assert "show" in command("help", "history").out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["dance"],
+        ["replay"],
+        ["replay", "x.json"],
+        ["replay", "--workflows", "x"],
+        ["replay", "x.json", "--workflows", "x", "--output", "xml"],
+        ["replay", "x.json", "--workflows", "x", "--strict", "--lenient"],
+        ["history"],
+        ["history", "show"],
+        ["help", "dance"],
+        ["--wrong"],
+    ],
+)
+def test_bad_usage_exits_with_2_and_shows_the_usage(command: Command, words: list[str]) -> None:
+    done = command(*words)
+    assert done.code == 2
+    assert "usage: temporal-do" in done.err
+    assert "Traceback" not in done.err
+
+
+def test_every_exit_code_has_a_meaning() -> None:
+    assert [code for code, _ in MEANINGS] == list(ExitCode)
+
+
+def test_a_bug_of_ours_is_a_short_message_unless_debugging(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import temporal_do.cli.history as history
+
+    def broken(arguments: object) -> int:
+        raise RuntimeError("planted")
+
+    monkeypatch.setattr(history, "run", broken)
+    done = command("history", "show", "x.json")
+    assert done.code == 70
+    assert "this is a bug in temporal-do: RuntimeError: planted" in done.err
+    assert "Traceback" not in done.err
+    with pytest.raises(RuntimeError, match="planted"):
+        frame.main(["history", "--debug", "show", "x.json"])
+
+
+def test_an_interrupt_is_no_traceback(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    import temporal_do.cli.history as history
+
+    def interrupted(arguments: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(history, "run", interrupted)
+    assert command("history", "show", "x.json").code == 130
+
+
+def test_the_module_runs_like_the_command() -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "temporal_do.cli", "--version"], capture_output=True, text=True, check=True
+    )
+    assert run.stdout.startswith("temporal-do ")
+
+
+def test_a_reader_that_goes_away_is_no_error(project: Path, order_history: str) -> None:
+    (project / "order.json").write_text(order_history)
+    command = f"{sys.executable} -m temporal_do.cli history show --events order.json | head -1"
+    run = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+    assert "WorkflowExecutionStarted" in run.stdout
+    assert run.stderr == ""
+
+
+def test_asking_for_help_imports_no_engine() -> None:
+    code = (
+        "import sys; from temporal_do.cli.main import main; main(['--version']); "
+        "rooms = ('temporal_do.runtime', 'temporal_do.sim'); "
+        "print(sorted(name for name in sys.modules if name.startswith(rooms)))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.splitlines()[-1] == "[]"
