@@ -89,7 +89,7 @@ class ObjectAlarm:
         self._running_ns = when_ns
         self._rearmed = False
         platform.trace.add(("alarm", platform.now(), self.object.key, host.number, when_ns, self._failures))
-        host.run(self._handle(host, when_ns))
+        host.begin(self._handle(host, when_ns))
 
     async def _handle(self, host: SimObjectHost, when_ns: int) -> None:
         await host.shell.alarm(when_ns)

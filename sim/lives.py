@@ -43,6 +43,17 @@ class Life:
             return
         self.platform.loop.create_task(self._run(work, None), name=self.name)
 
+    def begin(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Run ``work`` from this very moment, as a task only if it has to wait. Not for user code."""
+        try:
+            awaited = work.send(None)
+        except StopIteration:
+            return
+        except Exception as error:
+            self.platform.crashed(self, error)
+        else:
+            self.platform.loop.create_task(self._run(work, awaited), name=self.name)
+
     def resume(self, work: Coroutine[Any, Any, Any], awaited: Any) -> Guarded:
         """Something to await: ``work``, which has already begun and waits for ``awaited``."""
         return Guarded(self, work, awaited)

@@ -100,7 +100,7 @@ class Simulation:
         step_budget: int | None = STEP_BUDGET,
         time_budget: DurationLike | None = TIME_BUDGET,
         raise_task_failures: bool = True,
-        trace_limit: int | None = 200_000,
+        trace_limit: int | None = 100_000,
         cache_size: int | None = None,
         actors: Mapping[str, Actor[Any]] | None = None,
         executor: Executor | None = None,

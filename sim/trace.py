@@ -79,7 +79,7 @@ class Trace:
 
     __slots__ = ("_chunk", "_chunks", "_hash", "_limit", "count")
 
-    def __init__(self, limit: int | None = 200_000) -> None:
+    def __init__(self, limit: int | None = 100_000) -> None:
         self._limit = limit
         self._chunk: list[Step] = []
         self._chunks: deque[list[Step]] = deque()
