@@ -1,6 +1,6 @@
 """One execution on one screen: its steps as bars on a time axis whose idle stretches are cut short.
 
-Owns the drawing and the machine-readable form (`timeline`, a dict of plain JSON values, `schema` 1). The axis
+Owns the drawing and the machine-readable form (`timeline_as_dict`, plain JSON values, `schema` 1). The axis
 is not to scale: an idle stretch (nothing runs, the workflow only waits) takes a few columns however long it
 is, and is written out as a line of its own; what is left is scaled by magnitude. Durations stand at the
 right. Invariants: no line is wider than asked; without colour there is no escape sequence; any history that
@@ -46,7 +46,7 @@ _COLOURS: Final = {
 }
 
 
-def timeline(history: History) -> dict[str, Any]:
+def timeline_as_dict(history: History) -> dict[str, Any]:
     """The timeline as JSON values: the run, its `steps`, its idle `gaps`, and `waits`, where its time went.
 
     Times are nanoseconds since the epoch, durations nanoseconds.
@@ -135,7 +135,9 @@ class _Drawing:
             shown = shown[:head] + shown[len(shown) - tail :]
         self.shown = shown
         self.at_width = max((width_of(self._at(step)) for step in shown), default=4)
-        self.name_width = min(max((width_of(_label(step)) for step in shown), default=8), max(14, width // 3))
+        self.name_width = min(
+            max((width_of(_label(step)) for step in shown), default=8), max(14, width * 28 // 100)
+        )
         self.kind_width = max((len(step.kind) for step in shown), default=4)
         took = max((width_of(_took(step)) for step in shown), default=4)
         fixed = self.at_width + self.name_width + self.kind_width + 10

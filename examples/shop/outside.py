@@ -25,7 +25,7 @@ class Outside:
 
     def __init__(self) -> None:
         self.ledger: dict[str, tuple[str, int]] = {}  # idempotency key -> (customer, cents)
-        self.stock: dict[str, int] = {"tea": 1000, "teapot": 10}
+        self.stock: dict[str, int] = {"tea": 1000, "teapot": 100}
         self.reserved: dict[str, tuple[str, int]] = {}  # order id -> (item, quantity)
         self.booked: dict[str, str] = {}  # idempotency key -> tracking number
         self.mails: list[tuple[str, str]] = []  # (to, subject)

@@ -22,7 +22,7 @@ from temporal_do.runtime.history import (
     UserMetadata,
     read_history_file,
 )
-from temporal_do.sim.timeline import render_timeline, timeline
+from temporal_do.sim.timeline import render_timeline, timeline_as_dict
 from temporal_do.sim.timeline_text import cut, duration_text, fit, plain, width_of
 
 from .conftest import SECOND, make_history
@@ -64,7 +64,7 @@ def test_colour_adds_escapes_and_nothing_else(histories: list[tuple[str, History
 
 def test_the_machine_form_is_json_and_accounts_for_every_step(histories: list[tuple[str, History]]) -> None:
     for name, history in histories:
-        found = json.loads(json.dumps(timeline(history)))
+        found = json.loads(json.dumps(timeline_as_dict(history)))
         assert found["schema"] == 1
         assert found["events"] == len(history.events)
         numbers = [number for step in found["steps"] for number in step["event_ids"]]
@@ -75,7 +75,7 @@ def test_the_machine_form_is_json_and_accounts_for_every_step(histories: list[tu
 
 def test_an_empty_history_is_drawn() -> None:
     assert "0 events" in render_timeline(History(events=()))
-    assert timeline(History(events=()))["steps"] == []
+    assert timeline_as_dict(History(events=()))["steps"] == []
 
 
 def order(name: str = "charge-payment", **failed: str) -> History:
@@ -152,7 +152,7 @@ def test_idle_time_does_not_push_the_work_into_one_column() -> None:
 
 
 def test_what_lies_on_the_critical_path_is_marked() -> None:
-    steps = {step["name"]: step["critical"] for step in timeline(order())["steps"]}
+    steps = {step["name"]: step["critical"] for step in timeline_as_dict(order())["steps"]}
     assert steps == {"#1": True, "charge-payment": True}
 
 

@@ -1,0 +1,299 @@
+"""The shop, tested the way its users would test it. Days pass in milliseconds, and nothing is mocked but the
+outside; every history that a test produces is replayed when it ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from examples.shop.app import temporal
+from examples.shop.models import Approval, Order, OrderResult, Shipment
+from examples.shop.outside import Outside, use_outside
+from examples.shop.worker import schedule_nightly_report, worker
+from examples.shop.workflows import approval_workflow, order_workflow, user_onboarding
+from temporal_do.runtime import (
+    CancelledError,
+    TerminatedError,
+    WorkflowAlreadyStartedError,
+    WorkflowFailureError,
+    WorkflowHandle,
+)
+from temporal_do.sim import FaultPlan, Replayer, Simulation
+
+TEA = Order("1001", "ada", "tea", 2, 450)
+TEAPOT = Order("1002", "ben", "teapot", 1, 4900)
+
+
+@pytest.fixture
+def outside() -> Iterator[Outside]:
+    """A payment provider, a warehouse and a mail server of this test's own."""
+    with use_outside(Outside()) as world:
+        yield world
+
+
+async def place(order: Order) -> WorkflowHandle[OrderResult]:
+    """Start the workflow of an order."""
+    return await temporal.start_workflow(order_workflow, workflow_id=f"order-{order.id}", args=[order])
+
+
+async def test_an_approved_order_is_paid_shipped_and_delivered_in_days(
+    sim: Simulation, outside: Outside
+) -> None:
+    sim.run(worker)
+    started = sim.now()
+    handle = await place(TEA)
+    await sim.sleep("1h")
+    await handle.signal("approval", Approval(approved=True, by="clerk"))
+    assert await handle.result() == OrderResult("1001", "completed", Shipment("track-1", "Kestrel"))
+    assert sim.now() - started == timedelta(days=2, hours=1)
+    assert outside.balance("ada") == 900
+    assert outside.mails == [("ada", "Order 1001 has arrived")]
+
+
+async def test_an_order_tells_where_it_stands(sim: Simulation, outside: Outside) -> None:
+    sim.run(worker)
+    handle = await place(TEA)
+    await sim.sleep("1m")
+    assert await handle.query("status") == "waiting for payment"
+    await sim.sleep("5m")
+    assert await handle.query("status") == "waiting for approval"
+    await handle.signal("approval", Approval(approved=True))
+    await sim.sleep("1h")
+    assert await handle.query("status") == "shipping"
+    await handle.result()
+    assert await handle.query("status") == "completed"
+
+
+async def test_an_order_that_nobody_approves_expires_after_a_day_and_is_taken_back(
+    sim: Simulation, outside: Outside
+) -> None:
+    sim.run(worker)
+    started = sim.now()
+    handle = await place(TEA)
+    assert await handle.result() == OrderResult("1001", "expired")
+    assert sim.now() - started == timedelta(days=1, minutes=5)
+    assert outside.balance("ada") == 0
+    assert outside.stock["tea"] == 1000
+
+
+async def test_a_rejected_order_is_taken_back(sim: Simulation, outside: Outside) -> None:
+    sim.run(worker)
+    handle = await place(TEA)
+    await handle.signal("approval", Approval(approved=False))  # early: kept until the workflow asks for it
+    assert await handle.result() == OrderResult("1001", "rejected")
+    assert (outside.balance("ada"), outside.reserved) == (0, {})
+
+
+async def test_when_it_cannot_be_shipped_the_last_thing_done_is_the_first_undone(
+    sim: Simulation, outside: Outside
+) -> None:
+    undone: list[str] = []
+
+    def no_van(order: Order) -> None:
+        raise RuntimeError("no van in town")
+
+    sim.mock_activity("book_courier", no_van)
+
+    def refund(order: Order) -> str:
+        undone.append("payment")
+        return "refund-1"
+
+    sim.mock_activity("refund_payment", refund)
+    sim.mock_activity("release_stock", lambda order: undone.append("stock"))
+    sim.run(worker)
+    handle = await place(TEA)
+    await handle.signal("approval", Approval(approved=True))
+    result = await handle.result()
+    assert result.status == "refunded"
+    assert undone == ["payment", "stock"]
+
+
+async def test_a_courier_that_is_busy_is_asked_again(sim: Simulation, outside: Outside) -> None:
+    sim.run(worker)
+    handle = await place(TEAPOT)  # the courier takes teapots at the third attempt
+    await handle.signal("approval", Approval(approved=True))
+    assert (await handle.result()).status == "completed"
+    shipping = await temporal.get_handle("shipping-1002").fetch_history()
+    attempts = [
+        event.attributes.attempt
+        for event in shipping.events
+        if event.event_type.endswith("TASK_STARTED") and "ACTIVITY" in event.event_type
+    ]
+    assert attempts == [3, 1]
+
+
+async def test_a_declined_card_is_not_charged_again_and_the_goods_go_back(
+    sim: Simulation, outside: Outside
+) -> None:
+    sim.run(worker)
+    handle = await place(Order("1003", "broke-bob", "tea", 1, 450))
+    result = await handle.result()
+    assert result.status == "refunded"
+    assert "declined" in result.reason
+    assert outside.charge_calls == 1
+    assert outside.stock["tea"] == 1000
+
+
+async def test_an_order_for_what_is_not_sold_fails_at_once(sim: Simulation, outside: Outside) -> None:
+    sim.run(worker)
+    handle = await place(Order("1004", "ada", "elephant", 1, 1))
+    with pytest.raises(WorkflowFailureError, match="failed") as failed:
+        await handle.result()
+    causes = str(failed.value.cause) + str(failed.value.cause.__cause__)
+    assert "elephant" in causes
+    assert outside.ledger == {}
+
+
+async def test_a_cancelled_order_is_taken_back_before_it_ends(sim: Simulation, outside: Outside) -> None:
+    sim.run(worker)
+    handle = await place(TEA)
+    await sim.sleep("1h")
+    await handle.cancel("changed my mind")
+    with pytest.raises(WorkflowFailureError) as failed:
+        await handle.result()
+    assert isinstance(failed.value.cause, CancelledError)
+    assert (outside.balance("ada"), outside.stock["tea"]) == (0, 1000)
+
+
+async def test_a_terminated_order_is_not(sim: Simulation, outside: Outside) -> None:
+    sim.run(worker)
+    handle = await place(TEA)
+    await sim.sleep("1h")
+    await handle.terminate("fraud")
+    with pytest.raises(WorkflowFailureError) as failed:
+        await handle.result()
+    assert isinstance(failed.value.cause, TerminatedError)
+    assert outside.balance("ada") == 900
+
+
+async def test_an_order_id_is_taken_while_its_order_is_open(sim: Simulation, outside: Outside) -> None:
+    sim.run(worker)
+    await place(TEA)
+    with pytest.raises(WorkflowAlreadyStartedError, match="order-1001"):
+        await place(TEA)
+
+
+async def test_crashes_in_the_middle_change_nothing(sim: Simulation, outside: Outside) -> None:
+    sim.run(worker)
+    handle = await place(TEA)
+    for _ in range(3):
+        await sim.sleep("1h")
+        assert sim.crash("order-1001")  # its memory is gone; the next message brings it back from its history
+        await handle.query("status")
+    await handle.signal("approval", Approval(approved=True))
+    await sim.sleep("1d")
+    sim.crash("shipping-1001")
+    assert (await handle.result()).status == "completed"
+    assert outside.balance("ada") == 900
+
+
+@pytest.mark.sim(faults=FaultPlan.crashes(50_000) | FaultPlan.queue(100_000))
+async def test_under_crashes_and_redelivered_messages_money_moves_once(
+    sim: Simulation, outside: Outside
+) -> None:
+    sim.run(worker)
+    orders = [Order(str(number), f"customer-{number}", "tea", 1, 450) for number in range(5)]
+    handles = await asyncio.gather(*(place(order) for order in orders))
+    for handle in handles:
+        await handle.signal("approval", Approval(approved=True))
+    results = await asyncio.gather(*(handle.result() for handle in handles))
+    assert {result.status for result in results} == {"completed"}
+    assert [outside.balance(order.customer_id) for order in orders] == [450] * 5
+
+
+async def test_onboarding_takes_a_week(sim: Simulation, outside: Outside) -> None:
+    sim.run(worker)
+    started = sim.now()
+    handle = await temporal.start_workflow(user_onboarding, workflow_id="onboard-1", args=["u1"])
+    assert await handle.result() == {"userId": "u1", "status": "onboarded"}
+    assert sim.now() - started >= timedelta(days=7)
+    assert outside.mails == [("u1", "Welcome!"), ("u1", "How do you like it?")]
+
+
+async def test_an_approver_is_reminded_after_a_day(sim: Simulation, outside: Outside) -> None:
+    sim.run(worker)
+    handle = await temporal.start_workflow(
+        approval_workflow, workflow_id="approval-1", args=["a new kettle", "boss"]
+    )
+    await sim.sleep("25h")
+    assert await handle.query("status") == "pending"
+    assert outside.mails[-1] == ("boss", "Reminder: a new kettle")
+    await handle.signal("approval", Approval(approved=True, by="boss"))
+    assert await handle.result() == "approved"
+
+
+async def test_an_approval_that_never_comes_expires_after_two_days(sim: Simulation, outside: Outside) -> None:
+    sim.run(worker)
+    started = sim.now()
+    handle = await temporal.start_workflow(
+        approval_workflow, workflow_id="approval-1", args=["a new kettle", "boss"]
+    )
+    assert await handle.result() == "expired"
+    assert sim.now() - started == timedelta(days=2)
+
+
+async def test_the_report_comes_every_night_for_two_weeks(sim: Simulation, outside: Outside) -> None:
+    sim.run(worker)
+    schedule = await schedule_nightly_report()
+    await sim.sleep("14d")
+    nights = [subject for _, subject in outside.mails]
+    assert len(nights) == len(set(nights)) == 14
+    (last,) = await temporal.list_workflows(workflow_type="nightly-report", status="completed")
+    assert last.start_time.hour == 1  # two in the morning in Berlin, in winter
+    description = await schedule.describe()
+    assert (description.next_times[0] - sim.now()) == timedelta(hours=1)
+    await schedule.pause("holidays")
+    await sim.sleep("7d")
+    assert len(outside.mails) == 14
+
+
+@pytest.mark.sim(start="2026-03-25T12:00:00Z")
+async def test_the_night_the_clocks_change_has_one_report(sim: Simulation, outside: Outside) -> None:
+    sim.run(worker)
+    await schedule_nightly_report()
+    await sim.sleep("7d")
+    nights = [subject for _, subject in outside.mails]
+    assert len(nights) == len(set(nights)) == 7
+
+
+async def test_an_order_of_the_day_before_replays_against_the_code_of_today(
+    sim: Simulation, outside: Outside
+) -> None:
+    sim.run(worker)
+    handle = await place(TEA)
+    await handle.result()
+    report = Replayer(worker).replay(await handle.fetch_history())  # raises what would break
+    assert report.ok
+
+
+def test_two_shops_in_one_process_know_nothing_of_each_other() -> None:
+    async def sell() -> str:
+        handle = await place(TEA)
+        await handle.signal("approval", Approval(approved=True))
+        return (await handle.result()).status
+
+    worlds = [(Simulation(seed), Outside()) for seed in (1, 2)]
+    for simulation, world in worlds:
+        with use_outside(world), simulation:
+            simulation.run(worker)
+            assert simulation.execute(sell) == "completed"
+    assert [world.balance("ada") for _, world in worlds] == [900, 900]
+
+
+def test_the_same_seed_gives_the_same_run() -> None:
+    def run() -> str:
+        with use_outside(Outside()), Simulation("repeat", faults=FaultPlan.crashes(50_000)) as simulation:
+            simulation.run(worker)
+
+            async def day() -> None:
+                handle = await place(TEAPOT)
+                await handle.signal("approval", Approval(approved=True))
+                await handle.result()
+
+            simulation.execute(day)
+            return simulation.digest
+
+    assert run() == run()
