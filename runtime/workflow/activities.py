@@ -21,9 +21,10 @@ from ..definitions import ActivityDefinition, CapturedCall, capturing
 from ..errors import ControlSignal, InvalidArgumentError
 from ..guard_frames import ENGINE, kind_of
 from ..history.activity import ActivityTaskCanceled, ActivityTaskCompleted
-from ..policies import CancellationType, RetryPolicy
+from ..policies import CancellationType, RetryPolicy, choose
 from .machines.activity import ActivityMachine
 from .machines.local_activity import LocalActivityMachine
+from .options import ActivityCallOptions, checked_name, refuse_unknown, retry_record, timeout_ns
 from .timers import sleep_for
 
 if TYPE_CHECKING:
@@ -75,6 +76,22 @@ def default_options() -> ActivityOptions:
     if _default is None:
         _default = ActivityOptions(RetryPolicy().to_record())
     return _default
+
+
+def checked_options(given: ActivityCallOptions) -> ActivityOptions:
+    """The options of a call that gives some. Raises InvalidArgumentError."""
+    refuse_unknown(given, ActivityCallOptions, "ctx.activity")
+    get: Callable[..., Any] = given.get
+    task_queue = get("task_queue")
+    return ActivityOptions(
+        retry_record(get("retry")) or default_options().retry_policy,
+        choose(CancellationType, get("cancellation_type", CancellationType.TRY_CANCEL), "cancellation_type"),
+        timeout_ns(get("start_to_close_timeout"), "start_to_close_timeout"),
+        timeout_ns(get("schedule_to_close_timeout"), "schedule_to_close_timeout"),
+        timeout_ns(get("schedule_to_start_timeout"), "schedule_to_start_timeout"),
+        timeout_ns(get("heartbeat_timeout"), "heartbeat_timeout"),
+        None if task_queue is None else checked_name(task_queue, "task queue"),
+    )
 
 
 # --- activities on a worker -------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..errors import HistoryReadError
 from ..history.activity import (
     ActivityTaskCanceled,
     ActivityTaskCompleted,
@@ -96,6 +97,28 @@ class Lookahead:
             run.finish_local(machine, outcome, complete_ns)
 
 
+def note_local_markers(run: WorkflowRun, events: Sequence[HistoryEvent], start: int) -> None:
+    """Remember which calls the history knows as local activities: their thunks are not called again."""
+    for index in range(start, len(events)):
+        attributes = events[index].attributes
+        if type(attributes) is MarkerRecorded:
+            number = local_number(attributes)
+            if number is not None:
+                if run.local_numbers is None:
+                    run.local_numbers = set()
+                run.local_numbers.add(number)
+
+
+def _require(run: WorkflowRun, attributes: Any, event_id: int) -> Any:
+    """The machine whose command's event has this id."""
+    machine = run.by_event.get(event_id)
+    if machine is None:
+        raise HistoryReadError(
+            f"{type(attributes).__name__} refers to event {event_id}, which records no command it could belong to"
+        )
+    return machine
+
+
 def _started(run: WorkflowRun, event: HistoryEvent) -> None:
     from .closing import main
     from .context import WorkflowContext
@@ -108,7 +131,7 @@ def _started(run: WorkflowRun, event: HistoryEvent) -> None:
 
 def _resolved_schedule(run: WorkflowRun, event: HistoryEvent) -> None:
     attributes = event.attributes
-    run.require(attributes, attributes.scheduled_event_id).resolve(attributes)
+    _require(run, attributes, attributes.scheduled_event_id).resolve(attributes)
     run.by_event.pop(attributes.scheduled_event_id, None)
     run.drain()
 
@@ -117,27 +140,27 @@ def _timer_fired(run: WorkflowRun, event: HistoryEvent) -> None:
     attributes = event.attributes
     machine = run.by_event.pop(attributes.started_event_id, None)
     if machine is None:
-        machine = run.require(attributes, attributes.started_event_id)
+        machine = _require(run, attributes, attributes.started_event_id)
     machine.resolve(attributes)
     run.drain()
 
 
 def _child_started(run: WorkflowRun, event: HistoryEvent) -> None:
     attributes = event.attributes
-    run.require(attributes, attributes.initiated_event_id).started(attributes)
+    _require(run, attributes, attributes.initiated_event_id).started(attributes)
     run.drain()
 
 
 def _child_start_failed(run: WorkflowRun, event: HistoryEvent) -> None:
     attributes = event.attributes
-    run.require(attributes, attributes.initiated_event_id).start_failed(attributes)
+    _require(run, attributes, attributes.initiated_event_id).start_failed(attributes)
     run.by_event.pop(attributes.initiated_event_id, None)
     run.drain()
 
 
 def _resolved_initiated(run: WorkflowRun, event: HistoryEvent) -> None:
     attributes = event.attributes
-    run.require(attributes, attributes.initiated_event_id).resolve(attributes)
+    _require(run, attributes, attributes.initiated_event_id).resolve(attributes)
     run.by_event.pop(attributes.initiated_event_id, None)
     run.drain()
 

@@ -12,7 +12,6 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ..commands import StartChildWorkflow
-from ..errors import InvalidArgumentError
 from ..history.child import (
     ChildWorkflowExecutionCanceled,
     ChildWorkflowExecutionCompleted,
@@ -29,6 +28,7 @@ from .location import caller
 from .machines.child import ChildMachine
 from .machines.external_cancel import ExternalCancelMachine
 from .machines.external_signal import ExternalSignalMachine
+from .options import checked_name
 
 if TYPE_CHECKING:
     from ..history import Payload
@@ -103,13 +103,6 @@ class ExternalHandle:
     def cancel(self, reason: str = "") -> Coroutine[Any, Any, None]:
         """Ask it to cancel; returns when it was told. Raises ApplicationError when there is no such workflow."""
         return send_cancel(self._run, self.workflow_id, self.run_id, reason, caller())
-
-
-def checked_name(name: Any, what: str) -> str:
-    """``name`` if it is a text that names something. Raises InvalidArgumentError."""
-    if not isinstance(name, str) or not name:
-        raise InvalidArgumentError(f"the name of a {what} is a non-empty text, not {name!r}")
-    return name
 
 
 # --- children ---------------------------------------------------------------------------------------------

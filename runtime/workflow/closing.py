@@ -27,7 +27,8 @@ from .machines.base import Machine
 
 if TYPE_CHECKING:
     from ..history import HistoryEvent
-    from .instance import Issued, WorkflowRun
+    from .instance import WorkflowRun
+    from .issued import Issued
 
 
 class CloseMachine(Machine):
@@ -55,7 +56,7 @@ async def main(run: WorkflowRun) -> None:
             raise
         end_with(run, error)
     else:
-        close(run, command, (run.definition.fn.__code__, -1))  # type: ignore[attr-defined]
+        close(run, command, (run.definition.fn.__code__, -1))
 
 
 def _result_name(run: WorkflowRun) -> str:
@@ -74,7 +75,7 @@ def _arguments(run: WorkflowRun) -> tuple[Any, ...]:
 
 def close(run: WorkflowRun, command: Command, where: Location) -> None:
     """End the run with ``command``, unless it has ended."""
-    from .instance import Issued
+    from .issued import Issued
 
     if run.closing is None:
         run.closing = Issued(command, CloseMachine(), where)

@@ -24,6 +24,7 @@ from ..durations import SECOND
 from ..errors import HistoryReadError, InvariantViolation, NondeterminismError, WorkflowNotRegisteredError
 from ..workflow_task import CompleteWorkflowTask, FailWorkflowTask, QueryAnswer, WorkflowTask
 from .errors import StaleRun, WorkflowCodeError
+from .guarding import default_guard
 from .instance import WorkflowRun
 from .strictness import PRODUCTION, Strictness
 
@@ -38,12 +39,6 @@ DEFAULT_CACHE_SIZE = 10_000
 NONDETERMINISM = "WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR"
 UNHANDLED = "WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_WORKER_UNHANDLED_FAILURE"
 SDK_VERSION = f"python-{sys.version_info[0]}.{sys.version_info[1]}.{sys.version_info[2]}"
-
-
-class _NullGuard:
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, *_: object) -> None: ...
 
 
 class InlineExecutor:
@@ -190,7 +185,7 @@ class InlineExecutor:
                 task_queue=task.task_queue,
             )
         if self._guard is None:
-            self._guard = _NullGuard()
+            self._guard = default_guard(strict=False)
         return WorkflowRun(
             definition,
             namespace=task.namespace,

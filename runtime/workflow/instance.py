@@ -30,8 +30,9 @@ from ..history.workflow_task import (
     WorkflowTaskTimedOut,
 )
 from ..loop import DeterministicLoop, EndlessTurnError
-from .application import APPLY, Lookahead
+from .application import APPLY, Lookahead, note_local_markers
 from .errors import CommandInReadOnlyError, StaleRun, WorkflowCodeError
+from .issued import Issued
 from .location import Location, caller
 from .machines.timer import TimerMachine
 from .matching import COMMAND_EVENTS, match_commands
@@ -52,21 +53,6 @@ if TYPE_CHECKING:
 
 _TASK_ENDS = (WorkflowTaskCompleted, WorkflowTaskFailed, WorkflowTaskTimedOut)
 _MILLISECOND = 1_000_000
-
-
-class Issued:
-    """A command the code asked for, its machine, and the place in the user's code."""
-
-    __slots__ = ("command", "machine", "where")
-
-    def __init__(self, command: Command, machine: Machine, where: Location) -> None:
-        self.command: Command | None = command
-        self.machine = machine
-        self.where = where
-
-    def withdraw(self) -> None:
-        """Take it back: it was cancelled before it went out."""
-        self.command = None
 
 
 class WorkflowRun:
@@ -142,7 +128,7 @@ class WorkflowRun:
         self.converter = converter
         self.guard = guard
         self.strictness = strictness
-        self.loop = DeterministicLoop(
+        self.loop = DeterministicLoop(  # type: ignore[abstract]
             now_ns=self._loop_time_ns, start_timer=self._start_loop_timer, on_error=self._on_loop_error
         )
         self.key = ""
@@ -198,7 +184,7 @@ class WorkflowRun:
         at = 0
         if self.outstanding is not None:
             at = self._match_outstanding(events)
-        self._note_local_markers(events, at)
+        note_local_markers(self, events, at)
         count = len(events)
         start = at
         while at < count:
@@ -400,19 +386,6 @@ class WorkflowRun:
         issued = self.take_issued()
         raise failed_in_replay(self, failed.error, issued, recorded, events, after) from failed.error
 
-    def _note_local_markers(self, events: Sequence[HistoryEvent], start: int) -> None:
-        from ..history.marker import MarkerRecorded
-        from .machines.local_activity import local_number
-
-        for index in range(start, len(events)):
-            attributes = events[index].attributes
-            if type(attributes) is MarkerRecorded:
-                number = local_number(attributes)
-                if number is not None:
-                    if self.local_numbers is None:
-                        self.local_numbers = set()
-                    self.local_numbers.add(number)
-
     # --- local activities, updates, cancellation ----------------------------------------------------------
 
     def add_local(self, machine: LocalActivityMachine) -> None:
@@ -512,15 +485,6 @@ class WorkflowRun:
         take = getattr(self.guard, "take_violation", None)
         if take is not None:
             take()
-
-    def require(self, attributes: Any, event_id: int) -> Any:
-        """The machine whose command's event has this id."""
-        machine = self.by_event.get(event_id)
-        if machine is None:
-            raise HistoryReadError(
-                f"{type(attributes).__name__} refers to event {event_id}, which records no command it could belong to"
-            )
-        return machine
 
     def check_writable(self, what: str) -> None:
         """Raise when called from a query handler or an update validator, or after the run was dropped."""

@@ -51,7 +51,8 @@ from .machines.marker import PATCH, patch_of, read_json
 
 if TYPE_CHECKING:
     from ..history import HistoryEvent, Payload
-    from .instance import Issued, WorkflowRun
+    from .instance import WorkflowRun
+    from .issued import Issued
     from .strictness import Strictness
 
 

@@ -21,7 +21,8 @@ from .steps import Describer, Step
 
 if TYPE_CHECKING:
     from ..history import HistoryEvent
-    from .instance import Issued, WorkflowRun
+    from .instance import WorkflowRun
+    from .issued import Issued
 
 _WINDOW = 12
 _BEFORE = 3
@@ -133,6 +134,8 @@ def _blame(
     if replayed is not None:
         if replayed.where is not None:
             return replayed.where, []
-        return (run.definition.fn.__code__, -1), []  # type: ignore[attr-defined]
-    waiting = [place for task in run.loop.tasks() if (place := awaiting(task.get_coro())) is not None]
+        return (run.definition.fn.__code__, -1), []
+    waiting: list[Location] = [
+        place for task in run.loop.tasks() if (place := awaiting(task.get_coro())) is not None
+    ]
     return (waiting[0], waiting[1:4]) if waiting else (None, [])

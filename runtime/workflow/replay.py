@@ -17,6 +17,7 @@ from ..errors import HistoryReadError, TemporalError, WorkflowNotRegisteredError
 from ..history.workflow import WorkflowExecutionStarted
 from ..history.workflow_task import WorkflowTaskStarted
 from .errors import WorkflowCodeError
+from .guarding import default_guard
 from .instance import WorkflowRun
 from .location import line_of, of_traceback
 from .strictness import STRICT, Strictness
@@ -88,9 +89,7 @@ def replay_history(
 
         converter = DEFAULT_CONVERTER
     if guard is None:
-        from ..guard import strict_guard
-
-        guard = strict_guard()
+        guard = default_guard(strict=True)
     run = WorkflowRun(
         definition,
         namespace="default",

@@ -29,7 +29,7 @@ from .matching import summary_of, update_id_of
 
 if TYPE_CHECKING:
     from ..history import HistoryEvent
-    from .instance import Issued
+    from .issued import Issued
 
 CLOSING_KINDS = ("complete", "fail", "cancel", "continue as new")
 LABELS = {

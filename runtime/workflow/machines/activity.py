@@ -29,7 +29,8 @@ from .base import Cancellation, Machine
 if TYPE_CHECKING:
     from ...history import HistoryEvent
     from ...loop_futures import Future
-    from ..instance import Issued, WorkflowRun
+    from ..instance import WorkflowRun
+    from ..issued import Issued
     from ..location import Location
 
 

@@ -27,7 +27,8 @@ from .external_cancel import ExternalCancelMachine
 if TYPE_CHECKING:
     from ...history import HistoryEvent
     from ...loop_futures import Future
-    from ..instance import Issued, WorkflowRun
+    from ..instance import WorkflowRun
+    from ..issued import Issued
     from ..location import Location
 
 

@@ -23,7 +23,8 @@ from .base import Machine
 if TYPE_CHECKING:
     from ...history import HistoryEvent, Payload
     from ...loop_futures import Future
-    from ..instance import Issued, WorkflowRun
+    from ..instance import WorkflowRun
+    from ..issued import Issued
     from ..location import Location
 
 

@@ -26,7 +26,8 @@ from .base import Cancellation, Machine
 
 if TYPE_CHECKING:
     from ...history import HistoryEvent
-    from ..instance import Issued, WorkflowRun
+    from ..instance import WorkflowRun
+    from ..issued import Issued
     from ..location import Location
 
 
