@@ -276,7 +276,8 @@ def payloads_for(
         if len(args) < least or (len(args) > most and not code.co_flags & 0x04):
             takes = str(most) if least == most else f"{least} to {most}"
             raise InvalidArgumentError(
-                f"activity {activity.name!r} takes {takes} argument{'' if takes == '1' else 's'}, not {len(args)}"
+                f"activity {activity.name!r} takes {takes} argument{'' if takes == '1' else 's'}, "
+                f"not {len(args)}"
             )
     return run.converter.to_payloads(args) if args else ()
 

@@ -114,7 +114,8 @@ def _require(run: WorkflowRun, attributes: Any, event_id: int) -> Any:
     machine = run.by_event.get(event_id)
     if machine is None:
         raise HistoryReadError(
-            f"{type(attributes).__name__} refers to event {event_id}, which records no command it could belong to"
+            f"{type(attributes).__name__} refers to event {event_id}, "
+            "which records no command it could belong to"
         )
     return machine
 
@@ -169,7 +170,8 @@ def _signaled(run: WorkflowRun, event: HistoryEvent) -> None:
     if run.inbox is None:
         run.inbox = SignalInbox()
     if run.closing is None:
-        run.inbox.arrive(event)
+        run.inbox.closed = run.closing is not None
+    run.inbox.arrive(event)
     else:  # the code is through; what it did not see goes to the run that follows, if one does
         run.inbox.keep(event)
     run.drain()

@@ -101,7 +101,7 @@ class ExternalHandle:
         return send_signal(self._run, self.workflow_id, self.run_id, signal_name, payloads, caller())
 
     def cancel(self, reason: str = "") -> Coroutine[Any, Any, None]:
-        """Ask it to cancel; returns when it was told. Raises ApplicationError when there is no such workflow."""
+        """Ask it to cancel; returns when it was told. Raises ApplicationError when there is none."""
         return send_cancel(self._run, self.workflow_id, self.run_id, reason, caller())
 
 

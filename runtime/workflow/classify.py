@@ -21,7 +21,7 @@ from .steps import Step, shorten
 
 @attrs.frozen(kw_only=True)
 class Divergence:
-    """Where they part. ``recorded`` and ``replayed``: the two steps that do not fit (None: nothing more there).
+    """Where they part. ``recorded``, ``replayed``: the two steps that do not fit (None: nothing more there).
 
     ``recorded_rest``: what the history records after it, later tasks included; ``replayed_rest``: what the
     replay issued after it. ``differences``: set when both are the same kind of step. ``raised``: what the
@@ -152,7 +152,8 @@ def _update_handler(d: Divergence) -> Cause | None:
         return None
     return Cause(
         kind="update_handler_missing",
-        text=f"The history accepted update {step.name!r} here, but the code has no handler for it at this point.",
+        text=f"The history accepted update {step.name!r} here, but the code has no handler for it "
+        "at this point.",
         hint=step.name,
     )
 

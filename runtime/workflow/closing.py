@@ -95,8 +95,8 @@ def end_with(run: WorkflowRun, error: BaseException) -> None:
         close(run, FailWorkflow(failure=failure_from_exception(cause, run.converter)), of_traceback(error))
     elif isinstance(error, asyncio.CancelledError):
         problem = InvalidArgumentError(
-            "asyncio.CancelledError left the workflow's function although nobody asked the workflow to cancel: "
-            "catch it where you cancel a task yourself"
+            "asyncio.CancelledError left the workflow's function although nobody asked the workflow to "
+            "cancel: catch it where you cancel a task yourself"
         )
         run.fail_task(problem.with_traceback(error.__traceback__))
     else:
@@ -126,8 +126,7 @@ def _is_cancellation(error: BaseException) -> bool:
 
 
 def with_signals(run: WorkflowRun, closing: Issued) -> Issued:
-    """The closing command; a continue-as-new takes the signals along that nobody received, up to the end of its
-    task."""
+    """The closing command; continue-as-new takes along what nobody received up to the end of its task."""
     if type(closing.command) is ContinueAsNewCommand and run.inbox is not None:
         from ..records import evolve
 

@@ -65,8 +65,8 @@ class WorkflowContext(WorkflowMethods, FactMethods):
         """Run an activity and await its result.
 
         ``name`` is the name of the step. ``fn`` is a defined activity (with ``args``), the type name of an
-        activity that another worker runs, or a function without arguments: if it just calls a defined activity
-        that call goes to the task queue, otherwise it runs right here as a local activity, once. ``options``:
+        activity that another worker runs, or a function without arguments: if it just calls a defined
+        activity that call goes to the task queue, otherwise it runs right here as a local activity, once. ``options``:
         retry policy, timeouts, task queue, cancellation type; see `ActivityCallOptions`.
 
         Raises ActivityError, its cause says why; asyncio.CancelledError when the awaiting task is cancelled.
@@ -158,8 +158,10 @@ class WorkflowContext(WorkflowMethods, FactMethods):
         return values[0] if len(values) == 1 else values
 
     def on_signal(self, name: str, handler: Callable[..., Any] | None) -> None:
-        """Call ``handler(*args)`` for every signal ``name``, those that came before first. It may be async, and
-        then runs as a task. None removes the handler."""
+        """Call ``handler(*args)`` for every signal ``name``, those that came before first.
+
+        It may be async, and then runs as a task. None removes the handler.
+        """
         from .signals import SignalInbox
         from .updates import Handler, start_signal_handler
 
@@ -208,7 +210,7 @@ class WorkflowContext(WorkflowMethods, FactMethods):
     def set_update_handler(
         self, name: str, handler: Callable[..., Any] | None, validator: Callable[..., Any] | None = None
     ) -> None:
-        """Carry out update ``name`` with ``handler(*args)``, which may be async; what it returns is the outcome.
+        """Carry out update ``name`` with ``handler(*args)``, which may be async; its result is the outcome.
 
         ``validator(*args)`` may raise to reject an update before it is recorded; it must only look.
         """

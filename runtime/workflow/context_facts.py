@@ -124,7 +124,8 @@ class FactMethods:
                 value.close()
             if kind != "value":
                 raise InvalidArgumentError(
-                    "ctx.side_effect takes a function that is not async and calls no activity; use ctx.activity"
+                    "ctx.side_effect takes a function that is not async and calls no activity; "
+                    "use ctx.activity"
                 )
             payload = run.converter.to_payload(value, where="the result of ctx.side_effect")
         number = run.side_effect_count + 1

@@ -39,8 +39,8 @@ class WorkflowMethods:
     ) -> Coroutine[Any, Any, Any]:
         """Run a child workflow and await its result.
 
-        Arguments of the workflow: positional ones, or ``args=[...]``. ``workflow_id``: by default made of this
-        workflow's id, the child's type and a number. The other options: see `ChildOptions`. Raises
+        Arguments of the workflow: positional ones, or ``args=[...]``. ``workflow_id``: by default made of
+        this workflow's id, the child's type and a number. The other options: see `ChildOptions`. Raises
         ChildWorkflowError, its cause says why; asyncio.CancelledError when the awaiting task is cancelled.
         """
         command, how = child_command(self._run, workflow, positional, **options)
@@ -66,7 +66,7 @@ class WorkflowMethods:
     def cancel_workflow(
         self, workflow_id: str, *, run_id: str = "", reason: str = ""
     ) -> Coroutine[Any, Any, None]:
-        """Ask another workflow to cancel; returns when it was told. Raises ApplicationError if it can't be."""
+        """Ask another workflow to cancel; returns when it was told. Raises ApplicationError otherwise."""
         checked_name(workflow_id, "workflow (its id)")
         return send_cancel(self._run, workflow_id, run_id, reason, caller())
 
@@ -84,9 +84,9 @@ class WorkflowMethods:
         memo: Mapping[str, Any] | None = None,
         search_attributes: Mapping[str, Any] | None = None,
     ) -> NoReturn:
-        """End this run and go on as a new one with ``args`` and a fresh history. Signals nobody received go along.
+        """End this run and go on as a new one with ``args`` and a fresh history.
 
-        Never returns. ``memo`` and ``search_attributes``: by default those of this run.
+        Never returns. Signals that nobody received go along. ``memo`` and ``search_attributes``: by default those of this run.
         """
         run = self._run
         run.check_writable("continue_as_new")

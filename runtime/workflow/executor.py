@@ -24,12 +24,13 @@ from ..durations import SECOND
 from ..errors import HistoryReadError, InvariantViolation, NondeterminismError, WorkflowNotRegisteredError
 from ..workflow_task import CompleteWorkflowTask, FailWorkflowTask, QueryAnswer, WorkflowTask
 from .errors import StaleRun, WorkflowCodeError
-from .guarding import default_guard
+from .guarding import Guards
 from .instance import WorkflowRun
 from .strictness import PRODUCTION, Strictness
 
 if TYPE_CHECKING:
     from ..definitions import WorkflowDefinition
+    from ..guard import Guard
     from ..payloads import DataConverter
 
 Lookup = Callable[[str, str, str], "WorkflowDefinition | None"]
@@ -55,7 +56,7 @@ class InlineExecutor:
         workflows: Lookup,
         *,
         converter: DataConverter | None = None,
-        guard: Any = None,
+        guard: Guard | None = None,
         cache_size: int = DEFAULT_CACHE_SIZE,
         strictness: Strictness = PRODUCTION,
         polls: Callable[[str, str], bool] | None = None,
@@ -69,7 +70,7 @@ class InlineExecutor:
             converter = DEFAULT_CONVERTER
         self._workflows = workflows
         self._converter = converter
-        self._guard = guard
+        self._guards = Guards(guard)
         self._cache_size = cache_size
         self._strictness = strictness
         self._polls = polls
@@ -145,7 +146,8 @@ class InlineExecutor:
                 raise InvariantViolation("a run without a past can't be stale", run_id=task.run_id) from None
         if task.started_event_id and not live:
             raise HistoryReadError(
-                f"the workflow task started by event {task.started_event_id} is not in the history it came with"
+                f"the workflow task started by event {task.started_event_id} is not in the "
+                "history it came with"
             )
         more = False
         if live and run.locals:
@@ -184,8 +186,6 @@ class InlineExecutor:
                 workflow_type=task.workflow_type,
                 task_queue=task.task_queue,
             )
-        if self._guard is None:
-            self._guard = default_guard(strict=False)
         return WorkflowRun(
             definition,
             namespace=task.namespace,
@@ -193,7 +193,7 @@ class InlineExecutor:
             run_id=task.run_id,
             task_queue=task.task_queue,
             converter=self._converter,
-            guard=self._guard,
+            guard=self._guards.of(definition),
             strictness=self._strictness,
         )
 

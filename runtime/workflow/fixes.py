@@ -172,8 +172,8 @@ def _changed_result(cause: Cause, d: Divergence, statement: Statement | None) ->
 
 def _value(cause: Cause, d: Divergence, statement: Statement | None) -> Fix:
     advice = (
-        f"Make the value with {cause.hint}, which gives the same in every replay; anything else that comes from "
-        "outside goes through ctx.side_effect or an activity."
+        f"Make the value with {cause.hint}, which gives the same in every replay; anything else that comes "
+        "from outside goes through ctx.side_effect or an activity."
     )
     return Fix(advice=advice, code=f"value = {cause.hint}\nother = ctx.side_effect(lambda: ...)")
 

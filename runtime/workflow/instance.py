@@ -41,6 +41,7 @@ from .signals import SignalInbox
 if TYPE_CHECKING:
     from ..commands import Command
     from ..definitions import WorkflowDefinition
+    from ..guard import Guard
     from ..history import HistoryEvent
     from ..history.workflow import WorkflowExecutionStarted
     from ..payloads import DataConverter
@@ -117,7 +118,7 @@ class WorkflowRun:
         run_id: str,
         task_queue: str,
         converter: DataConverter,
-        guard: Any,
+        guard: Guard,
         strictness: Strictness,
     ) -> None:
         self.definition = definition
@@ -260,8 +261,7 @@ class WorkflowRun:
 
     def check_guard(self) -> None:
         """Fail the task if the guard saw a violation, even when user code swallowed the error."""
-        take = getattr(self.guard, "take_violation", None)
-        violation = take() if take is not None else None
+        violation = self.guard.take_violation()
         if violation is not None:
             raise WorkflowCodeError(violation)
 
@@ -482,9 +482,7 @@ class WorkflowRun:
             discard(machine)
         with self.guard:
             self.loop.close_tasks()
-        take = getattr(self.guard, "take_violation", None)
-        if take is not None:
-            take()
+        self.guard.take_violation()
 
     def check_writable(self, what: str) -> None:
         """Raise when called from a query handler or an update validator, or after the run was dropped."""

@@ -38,7 +38,7 @@ def nondeterminism_error(
     after: int,
     raised: BaseException | None = None,
 ) -> NondeterminismError:
-    """The error for commands that do not fit; ``recorded`` are the events before index ``after`` of ``events``."""
+    """The error for commands that do not fit. ``recorded`` ends before index ``after`` of ``events``."""
     describe = Describer(run.converter)
     replayed_steps = [describe.issued(each) for each in issued]
     recorded_steps = [describe.event(event) for event in recorded]
@@ -102,7 +102,7 @@ def failed_in_replay(
     events: Sequence[HistoryEvent],
     after: int,
 ) -> NondeterminismError:
-    """The code raised in a task that the history completed. If its commands parted before, that is the news."""
+    """The code raised where the history goes on. If its commands parted before, that is the news."""
     mismatch = match_commands(issued, recorded, run.strictness, run)
     if mismatch is not None and mismatch.issued_at < len(issued):
         return nondeterminism_error(run, mismatch, issued, recorded, events, after)

@@ -1,7 +1,8 @@
 """What the methods of the context take, checked.
 
-Owns the options of activities and children as types (their keyword arguments), and the checks that turn arguments
-into records. Raises InvalidArgumentError naming the value and what is accepted; durations become nanoseconds.
+Owns the options of activities and children as types (their keyword arguments), and the checks that turn
+arguments into records. Raises InvalidArgumentError naming the value and what is accepted; durations become
+nanoseconds.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
 class ActivityCallOptions(TypedDict, total=False):
     """The options of ``ctx.activity``.
 
-    ``retry``: by default 1 s, doubled up to 100 s, without end. Timeouts: of one attempt (start to close), of all
-    attempts (schedule to close), of waiting for a worker (schedule to start), between heartbeats. ``task_queue``: by
-    default the workflow's. ``cancellation_type``: what a cancelled await means for the activity (try_cancel).
+    ``retry``: by default 1 s, doubled up to 100 s, without end. Timeouts: of one attempt (start to close), of
+    all attempts (schedule to close), of waiting for a worker (schedule to start), between heartbeats.
+    ``task_queue``: by default the workflow's. ``cancellation_type``: what a cancelled await means for the activity (try_cancel).
     """
 
     retry: RetryPolicy | None
@@ -42,8 +43,8 @@ class ChildOptions(TypedDict, total=False):
     """The options of ``ctx.execute_child`` and ``ctx.start_child``.
 
     ``task_queue``: by default this workflow's. ``cancellation_type``: when a cancelled await raises
-    (wait_cancellation_completed). ``parent_close_policy``: what becomes of the child when this run closes first
-    (terminate). ``id_reuse_policy``: may the id of a closed workflow be used again (allow_duplicate).
+    (wait_cancellation_completed). ``parent_close_policy``: what becomes of the child when this run closes
+    first (terminate). ``id_reuse_policy``: may the id of a closed workflow be used again (allow_duplicate).
     """
 
     workflow_id: str | None

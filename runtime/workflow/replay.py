@@ -8,7 +8,7 @@ nothing and writes nothing; who has files or directories loads them first.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -17,13 +17,13 @@ from ..errors import HistoryReadError, TemporalError, WorkflowNotRegisteredError
 from ..history.workflow import WorkflowExecutionStarted
 from ..history.workflow_task import WorkflowTaskStarted
 from .errors import WorkflowCodeError
-from .guarding import default_guard
 from .instance import WorkflowRun
 from .location import line_of, of_traceback
 from .strictness import STRICT, Strictness
 
 if TYPE_CHECKING:
     from ..commands import Command
+    from ..guard import Guard
     from ..history import History
     from ..payloads import DataConverter
     from .matching import Mismatch
@@ -57,10 +57,13 @@ def replay_history(
     converter: DataConverter | None = None,
     strictness: Strictness = STRICT,
     *,
-    guard: Any = None,
+    guard: Guard | None = None,
     run_id: str = "",
 ) -> ReplayResult:
-    """Replay one run. Never raises for what code or history do; see ``error``."""
+    """Replay one run. Never raises for what code or history do; see ``error``.
+
+    ``guard``: kept open by who replays many; by default a strict one for this replay.
+    """
     by_name = definitions if isinstance(definitions, Mapping) else {each.name: each for each in definitions}
     events = history.events
     started = events[0].attributes if events else None
@@ -88,8 +91,11 @@ def replay_history(
         from ..payloads import DEFAULT_CONVERTER
 
         converter = DEFAULT_CONVERTER
+    own_guard = guard is None
     if guard is None:
-        guard = default_guard(strict=True)
+        from ..guard import strict_guard
+
+        guard = strict_guard()
     run = WorkflowRun(
         definition,
         namespace="default",
@@ -97,7 +103,7 @@ def replay_history(
         run_id=run_id,
         task_queue=started.task_queue.name if started.task_queue is not None else "",
         converter=converter,
-        guard=guard,
+        guard=guard.for_workflow(definition.fn),
         strictness=strictness,
     )
     error: TemporalError | None = None
@@ -111,6 +117,8 @@ def replay_history(
     finally:
         warnings = tuple(_warning(mismatch) for mismatch in run.warnings or ())
         run.close()
+        if own_guard:
+            guard.close()
     return ReplayResult(
         workflow_type=workflow_type,
         workflow_id=workflow_id,

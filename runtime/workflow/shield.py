@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Shield:
-    """``async with ctx.shielded():`` -- the workflow's cancellation is delivered after the block, not in it."""
+    """``async with ctx.shielded():`` -- the workflow's cancellation is delivered after the block."""
 
     __slots__ = ("_run",)
 

@@ -19,16 +19,21 @@ if TYPE_CHECKING:
 class SignalInbox:
     """The signals of one run. Names that nobody asked for are kept too."""
 
-    __slots__ = ("_buffers", "_handlers", "_waiters")
+    __slots__ = ("_buffers", "_handlers", "_waiters", "closed")
 
     def __init__(self) -> None:
         self._buffers: dict[str, deque[HistoryEvent]] = {}
+        self.closed = False
+        """The run is ending: whatever arrives now is for its successor."""
         self._waiters: dict[str, deque[Future]] = {}
         self._handlers: dict[str, Callable[[HistoryEvent], None]] = {}
 
     def arrive(self, event: HistoryEvent) -> None:
         """Hand a WorkflowExecutionSignaled to whoever takes it, or keep it."""
         name = event.attributes.signal_name
+        if self.closed:
+            self._keep(name, event)
+            return
         handler = self._handlers.get(name)
         if handler is not None:
             handler(event)
@@ -41,6 +46,9 @@ class SignalInbox:
             if not waiter.done():
                 waiter.set_result(event)
                 return
+        self._keep(name, event)
+
+    def _keep(self, name: str, event: HistoryEvent) -> None:
         buffer = self._buffers.get(name)
         if buffer is None:
             buffer = self._buffers[name] = deque()
@@ -84,7 +92,7 @@ class SignalInbox:
         self._buffers.setdefault(name, deque()).appendleft(event)
 
     def handle(self, name: str, handler: Callable[[HistoryEvent], None] | None) -> None:
-        """Hand every signal of this name to ``handler``, those that are buffered first; None: buffer again."""
+        """Hand every signal of this name to ``handler``, buffered ones first; None: buffer again."""
         if handler is None:
             self._handlers.pop(name, None)
             return

@@ -43,7 +43,7 @@ def statement_at(file: str, line: int) -> Statement | None:
 
 
 def statement_mentioning(function: Callable[..., Any], text: str) -> Statement | None:
-    """The only simple statement of ``function`` that contains ``text`` as a constant; None if there are several."""
+    """The one simple statement of ``function`` that contains ``text`` as a constant, if it is one."""
     code = getattr(function, "__code__", None)
     lines = linecache.getlines(code.co_filename) if code is not None else []
     tree = _parse(lines)

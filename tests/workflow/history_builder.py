@@ -1,7 +1,7 @@
 """Plays the server for one workflow: turns commands into events, resolves what a test tells it to.
 
-Every event a real server would write is written, so that the histories made here can be replayed. Nothing here
-imports an actor: the tests of the workflow side stand on the seam alone.
+Every event a real server would write is written, so that the histories made here can be replayed. Nothing
+here imports an actor: the tests of the workflow side stand on the seam alone.
 """
 
 from __future__ import annotations
@@ -498,6 +498,24 @@ RECORDERS: dict[type[Any], Callable[[HistoryBuilder, Any, int], object]] = {
 }
 
 
+class NullGuard:
+    """Guards nothing: what these tests are about is not what workflow code must not call."""
+
+    strict = False
+
+    def __enter__(self) -> NullGuard:
+        return self
+
+    def __exit__(self, *exc: object) -> None: ...
+
+    def for_workflow(self, function: Any) -> NullGuard:
+        return self
+
+    def take_violation(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
 class WorkflowTester(HistoryBuilder):
     """A server and an executor for one workflow. ``drop_cache``: rebuild from history before every task."""
 
@@ -517,7 +535,7 @@ class WorkflowTester(HistoryBuilder):
             lambda namespace, task_queue, name: workflow if name == workflow.name else None,
             registered=lambda namespace, task_queue: (workflow.name,),
             on_task_failed=lambda task, message, error: self.errors.append(error),
-            **options,
+            **{"guard": NullGuard(), **options},
         )
         self.drop_cache = drop_cache
         self.issued: list[tuple[c.Command, ...]] = []

@@ -38,7 +38,7 @@ LOCAL_ACTIVITY = "core_local_activity"
 
 
 class LocalOutcome:
-    """How a local activity ended, for now: a result, a failure, or a failure to be retried in ``backoff_ns``."""
+    """How a local activity ended: a result, a failure, or a failure to be retried in ``backoff_ns``."""
 
     __slots__ = ("attempt", "backoff_ns", "failure", "result")
 
