@@ -170,8 +170,7 @@ def _signaled(run: WorkflowRun, event: HistoryEvent) -> None:
     if run.inbox is None:
         run.inbox = SignalInbox()
     if run.closing is None:
-        run.inbox.closed = run.closing is not None
-    run.inbox.arrive(event)
+        run.inbox.arrive(event)
     else:  # the code is through; what it did not see goes to the run that follows, if one does
         run.inbox.keep(event)
     run.drain()

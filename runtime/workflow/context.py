@@ -66,8 +66,8 @@ class WorkflowContext(WorkflowMethods, FactMethods):
 
         ``name`` is the name of the step. ``fn`` is a defined activity (with ``args``), the type name of an
         activity that another worker runs, or a function without arguments: if it just calls a defined
-        activity that call goes to the task queue, otherwise it runs right here as a local activity, once. ``options``:
-        retry policy, timeouts, task queue, cancellation type; see `ActivityCallOptions`.
+        activity that call goes to the task queue, otherwise it runs right here as a local activity, once.
+        ``options``: retry policy, timeouts, task queue, cancellation type; see `ActivityCallOptions`.
 
         Raises ActivityError, its cause says why; asyncio.CancelledError when the awaiting task is cancelled.
         """

@@ -86,7 +86,8 @@ class WorkflowMethods:
     ) -> NoReturn:
         """End this run and go on as a new one with ``args`` and a fresh history.
 
-        Never returns. Signals that nobody received go along. ``memo`` and ``search_attributes``: by default those of this run.
+        Never returns. Signals that nobody received go along. ``memo`` and ``search_attributes``: by default
+        those of this run.
         """
         run = self._run
         run.check_writable("continue_as_new")

@@ -27,7 +27,8 @@ class ActivityCallOptions(TypedDict, total=False):
 
     ``retry``: by default 1 s, doubled up to 100 s, without end. Timeouts: of one attempt (start to close), of
     all attempts (schedule to close), of waiting for a worker (schedule to start), between heartbeats.
-    ``task_queue``: by default the workflow's. ``cancellation_type``: what a cancelled await means for the activity (try_cancel).
+    ``task_queue``: by default the workflow's. ``cancellation_type``: what a cancelled await means for the
+    activity (try_cancel).
     """
 
     retry: RetryPolicy | None

@@ -19,21 +19,16 @@ if TYPE_CHECKING:
 class SignalInbox:
     """The signals of one run. Names that nobody asked for are kept too."""
 
-    __slots__ = ("_buffers", "_handlers", "_waiters", "closed")
+    __slots__ = ("_buffers", "_handlers", "_waiters")
 
     def __init__(self) -> None:
         self._buffers: dict[str, deque[HistoryEvent]] = {}
-        self.closed = False
-        """The run is ending: whatever arrives now is for its successor."""
         self._waiters: dict[str, deque[Future]] = {}
         self._handlers: dict[str, Callable[[HistoryEvent], None]] = {}
 
     def arrive(self, event: HistoryEvent) -> None:
         """Hand a WorkflowExecutionSignaled to whoever takes it, or keep it."""
         name = event.attributes.signal_name
-        if self.closed:
-            self._keep(name, event)
-            return
         handler = self._handlers.get(name)
         if handler is not None:
             handler(event)
@@ -46,13 +41,7 @@ class SignalInbox:
             if not waiter.done():
                 waiter.set_result(event)
                 return
-        self._keep(name, event)
-
-    def _keep(self, name: str, event: HistoryEvent) -> None:
-        buffer = self._buffers.get(name)
-        if buffer is None:
-            buffer = self._buffers[name] = deque()
-        buffer.append(event)
+        self.keep(event)
 
     def take(self, name: str) -> HistoryEvent | None:
         """The oldest buffered signal of this name."""
@@ -74,7 +63,7 @@ class SignalInbox:
 
     def stop_waiting(self, name: str, waiter: Future) -> None:
         """``waiter`` waits no more; a signal it was given and nobody saw goes back in front."""
-        if waiter.done() and not waiter.cancelled():
+        if waiter.done() and not waiter.cancelled() and waiter.result() is not None:
             self._put_back(name, waiter.result())
             return
         waiters = self._waiters.get(name)
