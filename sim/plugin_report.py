@@ -94,7 +94,7 @@ def shorten_traceback(excinfo: pytest.ExceptionInfo[BaseException], config: pyte
     while error is not None and not any(error is each for each in seen):
         seen.append(error)
         if not _is_ours(error):
-            shortened = _without_engine(error.__traceback__, isinstance(error, TemporalError))
+            shortened = without_engine(error.__traceback__, thrown_in=isinstance(error, TemporalError))
             if shortened is not None:
                 error.__traceback__ = shortened
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
@@ -114,7 +114,7 @@ def _is_ours(error: BaseException) -> bool:
     return last is not None and kind_of(last.tb_frame.f_code.co_filename) == ENGINE
 
 
-def _without_engine(traceback: TracebackType | None, thrown_in: bool) -> TracebackType | None:
+def without_engine(traceback: TracebackType | None, *, thrown_in: bool) -> TracebackType | None:
     """The frames that are not this package's.
 
     ``thrown_in``: the error was made here and raised where the user's code waits, so that frames of the

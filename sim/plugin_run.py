@@ -145,9 +145,9 @@ def _run_generator(
 def check_afterwards(item: pytest.Function, simulation: Simulation) -> None:
     """Fail the test for what it left behind without noticing."""
     __tracebackhide__ = True
-    alert, simulation._alert = simulation._alert, None
+    alert = simulation.take_alert()
     if alert is not None:
-        raise alert
+        pytest.fail(f"The test passed, but not everything in it went well:\n{_told(alert)}", pytrace=False)
     config = item.config
     wanted = marker_options(item).get("replay", config.getini("sim_replay"))
     if not wanted or config.getoption("--no-sim-replay"):
@@ -155,6 +155,18 @@ def check_afterwards(item: pytest.Function, simulation: Simulation) -> None:
     problem = replay_problem(simulation)
     if problem:
         pytest.fail(problem, pytrace=False)
+
+
+def _told(error: BaseException) -> str:
+    from traceback import format_exception
+
+    from .plugin_report import without_engine
+
+    each: BaseException | None = error
+    while each is not None:
+        each.__traceback__ = without_engine(each.__traceback__, thrown_in=True)
+        each = each.__cause__
+    return "".join(format_exception(error))
 
 
 def replay_problem(simulation: Simulation) -> str:
@@ -181,7 +193,28 @@ def replay_problem(simulation: Simulation) -> str:
         return (
             f"The test passed, but the history of workflow {produced.workflow_id!r} ({name}) does not "
             "replay: the same code, run again from the history alone, does something else.\n\n"
-            f"{error}\n\n"
+            f"{_explained(error, simulation, name)}\n\n"
             "Leave this check out for one test with @pytest.mark.sim(replay=False), or with --no-sim-replay."
         )
     return ""
+
+
+def _explained(error: BaseException, simulation: Simulation, workflow_type: str) -> str:
+    """The report. Where the code did not change between, how to patch a change is no advice."""
+    if not isinstance(error, NondeterminismError) or _was_redeployed(simulation, workflow_type):
+        return str(error)
+    from ..runtime.workflow.report import render
+
+    advice = (
+        "The code is the one that made this history a moment ago, so what it does depends on something "
+        "outside: a global variable, a cache, an object it shares with the test. Pass that as an argument, "
+        "or record it with ctx.side_effect or an activity."
+    )
+    return render({**error.fields, "advice": advice, "fix": ""})
+
+
+def _was_redeployed(simulation: Simulation, workflow_type: str) -> bool:
+    workers = [worker for worker in simulation.deployment.workers if workflow_type in worker.workflows]
+    if len(workers) > 1:
+        return True
+    return any(step[0] == "worker" and step[2] == "stopped" for step in simulation.trace.tuples())
