@@ -231,8 +231,8 @@ class SimulationLoop(DeterministicLoop):
         """Unwind what is left; errors that nobody has looked at are reported first."""
         if not self.is_closed():
             for task in self._tasks:
-                if task.done() and task._log_traceback:  # type: ignore[attr-defined]
-                    task._log_traceback = False  # type: ignore[attr-defined]
+                if task.done() and task._log_traceback:
+                    task._log_traceback = False
                     message = "Task exception was never retrieved"
                     error = task.exception()
                     self.call_exception_handler({"message": message, "exception": error, "task": task})

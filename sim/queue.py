@@ -83,7 +83,7 @@ class WorkerHost(SimHost):
         if not self._running:
             self.platform.queues.workers.pop(self.number, None)
 
-    def begin(self) -> None:
+    def settled(self) -> None:
         """The message is settled: start what waits, or end."""
         self._begun = True
         waiting, self._waiting = self._waiting, []
@@ -197,7 +197,7 @@ class Queues:
         else:
             doublings = min(message.attempts - 1, RETRY_DOUBLINGS_MAX)
             self._redeliver(message, RETRY_DELAY_NS << doublings, failure)
-        worker.begin()
+        worker.settled()
 
     def _redeliver(self, message: QueueMessage, delay_ns: int, reason: str) -> None:
         platform = self._platform

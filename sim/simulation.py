@@ -19,19 +19,21 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..runtime.connection import host_context
 from ..runtime.deployment import Deployment
-from ..runtime.durations import DurationLike, format_duration, parse_duration
-from ..runtime.errors import HostError, InvalidArgumentError, WorkflowTaskFailedError
+from ..runtime.durations import DurationLike, parse_duration
+from ..runtime.errors import HostError, InvalidArgumentError
 from ..runtime.keys import WORKFLOW, encode_part, kind_of
 from .choices import Choices
-from .errors import ActorCrashed, BudgetExceeded, SimulationDeadlock, TimeStandsStill
+from .errors import ActorCrashed, SimulationDeadlock
+from .executor import WorkflowExecutor
 from .faults import FaultPlan, Placement
 from .freezing import Freezer, as_datetime
 from .lives import Life
 from .loop import SimulationLoop
 from .platform import Platform
 from .scheduler import AFTERWARDS, Scheduler
+from .stuck import Stuck
 from .tape import Tape
-from .trace import Trace, describe_step
+from .trace import Trace
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,12 +50,6 @@ ACTIVITY_QUEUE = "activities"
 START = "2026-01-01T00:00:00Z"
 STEP_BUDGET = 1_000_000
 TIME_BUDGET = "36500d"
-HOUSEKEEPING_MAX = 20_000
-"""So many events without progress of any workflow or client, and there will be none: an activity fails for
-ever, say. Not while the test sleeps: that ends by itself."""
-
-_CHECK_EVERY = 1000
-_LAST_STEPS = 15
 
 
 class Stepped:
@@ -119,14 +115,8 @@ class Simulation:
         """What names this run."""
         self.start_ns = start_ns
         self._plan = faults
-        self._step_budget = step_budget
-        self._raise_task_failures = raise_task_failures
-        self._cache_size = cache_size
         self._choices = Choices(seed, deviations, explore=tape is None)
         self._scheduler = Scheduler(start_ns, self._choices.stream("schedule"))
-        self._end_ns = None
-        if time_budget is not None:
-            self._end_ns = start_ns + parse_duration(time_budget, name="time_budget")
         self.trace = Trace(trace_limit)
         """Every step of this run; see ``trace``."""
         new_loop: Any = SimulationLoop  # typeshed believes it abstract: what it refuses is set from a table
@@ -139,16 +129,28 @@ class Simulation:
             from ..runtime.actors import ACTORS
 
             actors = ACTORS
+        workflows = None
+        if executor is None:
+            options: dict[str, Any] = {} if cache_size is None else {"cache_size": cache_size}
+            tell = self._tell_failure if raise_task_failures else None
+            workflows = WorkflowExecutor(self.deployment, tell, **options)
         self.platform = Platform(
             loop=self.loop,
             scheduler=self._scheduler,
             choices=self._choices,
             actors=actors,
-            executor=executor or WorkflowExecutor(self),
+            executor=executor or workflows,
             trace=self.trace,
             faults=faults,
             strict=strict,
         )
+        end_ns = None
+        if time_budget is not None:
+            end_ns = start_ns + parse_duration(time_budget, name="time_budget")
+        self._stuck = Stuck(self.platform, self.deployment, seed=seed, step_budget=step_budget, end_ns=end_ns)
+        if workflows is not None:
+            workflows.platform = self.platform
+        self._workflows = workflows
         self.platform.on_crash = self._crashed
         self.platform.queues.consume(ACTIVITY_QUEUE, self.deployment.consume)
         self.host: SimHost = self.platform.host("client")
@@ -160,8 +162,6 @@ class Simulation:
         self._time_skipping = True
         self.time_skipping = time_skipping
         self._entered: list[Any] = []
-        self._alert: BaseException | None = None
-        self._check()
 
     # --- a block, a script ---
 
@@ -194,6 +194,8 @@ class Simulation:
             # What was spawned and never got to run is dropped here, and that is as it should be.
             warnings.filterwarnings("ignore", message=r"coroutine .* was never awaited")
             self.loop.close_tasks()
+        if self._workflows is not None:
+            self._workflows.close()
 
     def execute(self, work: Coroutine[Any, Any, T] | Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Run a coroutine (or an async function without arguments) on virtual time until it is done.
@@ -290,13 +292,15 @@ class Simulation:
         timer = self._scheduler.at(target_ns, future.set_result, None, rank=AFTERWARDS)
         self._targets.append(target_ns)
         self._set_limit()
+        self._stuck.sleeping += 1
         try:
             await future
         finally:
+            self._stuck.sleeping -= 1
             timer.cancel()
             self._targets.remove(target_ns)
             self._set_limit()
-        self.platform.news_at = self.platform.progress_at = self.loop.events
+        self._stuck.news()
 
     async def run_until(self, what: Callable[[], object] | datetime | DurationLike) -> None:
         """Go on until a condition holds, or until an instant, or for a duration.
@@ -321,7 +325,7 @@ class Simulation:
                     return
                 if not await self.loop.next_event():
                     raise SimulationDeadlock(
-                        self._why("run_until waits for a condition that never became true")
+                        self._stuck.why("run_until waits for a condition that never became true")
                     )
         finally:
             self._targets.remove(None)
@@ -410,133 +414,23 @@ class Simulation:
             **{f"fault_{name}": count for name, count in sorted(faults.items())},
         }
 
-    # --- when it can't go on ---
-
     def take_alert(self) -> BaseException | None:
         """What went wrong while no test was waiting for anything, if something did; told once."""
-        alert, self._alert = self._alert, None
-        return alert
+        return self._stuck.take_alert()
 
-    def _alarm_test(self, error: BaseException) -> None:
-        main = self.loop.main
-        if main is None or not main.throw(error):
-            self._alert = self._alert or error
-            self.loop.check_at = 0
+    def _check(self) -> BaseException | None:
+        return self._stuck.check()
+
+    def _blocked(self) -> BaseException:
+        return self._stuck.blocked()
+
+    def _tell_failure(self, error: BaseException) -> None:
+        self._stuck.raise_in_test(error)
 
     def _crashed(self, life: Life, error: BaseException) -> None:
         crash = ActorCrashed(f"{life.name} raised {type(error).__name__}: {error}", name=life.name)
         crash.__cause__ = error
-        self._alarm_test(crash)
-
-    def task_failed(self, task: Any, failure: Any, exception: BaseException | None) -> None:
-        """The executor's observer: a workflow task failed."""
-        if not self._raise_task_failures:
-            return
-        if isinstance(exception, WorkflowTaskFailedError):
-            self._alarm_test(exception)
-            return
-        cause: BaseException | str = exception if exception is not None else getattr(failure, "message", "")
-        self._alarm_test(
-            WorkflowTaskFailedError(workflow_id=task.workflow_id, attempt=task.attempt, cause=cause)
-        )
-
-    def new_executor(self) -> Any:
-        """The executor of the workflow code that runs here."""
-        options: dict[str, Any] = {} if self._cache_size is None else {"cache_size": self._cache_size}
-        return self.deployment.executor(on_task_failed=self.task_failed, **options)
-
-    def _check(self) -> BaseException | None:
-        loop = self.loop
-        alert = self.take_alert()
-        if alert is not None:
-            return alert
-        platform = self.platform
-        news = loop.events - platform.news_at
-        next_check = _CHECK_EVERY
-        if self._step_budget is not None:
-            if news >= self._step_budget:
-                platform.news_at = loop.events
-                return BudgetExceeded(
-                    self._why(
-                        f"{news} events have passed without news for the test; if that is as it should be, "
-                        "give Simulation(step_budget=...) a higher number"
-                    )
-                    + self._last_steps()
-                )
-            next_check = min(next_check, self._step_budget - news)
-        if self._end_ns is not None and platform.now() >= self._end_ns:
-            end_ns, self._end_ns = self._end_ns, None
-            return BudgetExceeded(
-                self._why(
-                    f"{format_duration(end_ns - self.start_ns)} of virtual time are over; if that is as it "
-                    "should be, give Simulation(time_budget=...) a longer duration"
-                )
-                + self._last_steps()
-            )
-        if loop.events - platform.progress_at >= HOUSEKEEPING_MAX and not self._targets:
-            platform.progress_at = loop.events
-            return SimulationDeadlock(
-                self._why(f"for {HOUSEKEEPING_MAX} events neither a workflow nor a client has made progress")
-                + self._last_steps()
-            )
-        loop.check_at = loop.events + next_check
-        return None
-
-    def _blocked(self) -> BaseException:
-        next_ns = self._scheduler.next_ns()
-        if next_ns is None:
-            return SimulationDeadlock(self._why("nothing is left that could happen"))
-        wait = format_duration(next_ns - self.platform.now())
-        return TimeStandsStill(
-            self._why(
-                f"time skipping is off and the next event is {wait} away; let time pass with "
-                "'await simulation.sleep(...)' or 'await simulation.run_until(...)'"
-            )
-        )
-
-    def _why(self, text: str) -> str:
-        from .waiting import open_workflows
-
-        lines = [text]
-        where = self.loop.main.where() if self.loop.main is not None else ""
-        if where:
-            lines.append(f"  the test waits at {where}")
-        lines += [f"  workflow {line}" for line in open_workflows(self.platform, self.deployment)]
-        lines.append(f"  virtual time {self.now().isoformat()}, seed {self.seed!r}")
-        return "\n".join(lines)
-
-    def _last_steps(self) -> str:
-        steps = self.trace.tail(_LAST_STEPS)
-        lines = [f"    {as_datetime(step[1]).isoformat()} {describe_step(step)}" for step in steps]
-        return "\n  the last steps:\n" + "\n".join(lines)
-
-
-class WorkflowExecutor:
-    """The deployment's inline executor, made when the first workflow task comes."""
-
-    __slots__ = ("_inner", "_simulation")
-
-    def __init__(self, simulation: Simulation) -> None:
-        self._simulation = simulation
-        self._inner: Any = None
-
-    def polls(self, namespace: str, task_queue: str) -> bool:
-        """Does a worker here take workflow tasks of ``task_queue``?"""
-        return self._simulation.deployment.polls_workflows(namespace, task_queue)
-
-    async def execute(self, key: str, task: Any) -> Any:
-        """Run one workflow task."""
-        simulation = self._simulation
-        inner = self._inner
-        if inner is None:
-            inner = self._inner = simulation.new_executor()
-        simulation.platform.progressed()
-        return await inner.execute(key, task)
-
-    def evict(self, key: str) -> None:
-        """Forget what is cached for ``key``."""
-        if self._inner is not None:
-            self._inner.evict(key)
+        self._stuck.raise_in_test(crash)
 
 
 def _instant(value: str | datetime, name: str) -> int:

@@ -1,6 +1,6 @@
 """The properties can fail: bugs planted in the shell and in the simulated platform are found by them.
 
-Each mutant replaces one function. Left alone, every seed passes; with it, some seed of a small campaign fails.
+Each mutant replaces one function. Left alone, every seed passes; with it, a seed of a small campaign fails.
 """
 
 from __future__ import annotations

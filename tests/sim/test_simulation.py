@@ -15,7 +15,7 @@ from temporal_do.runtime.connection import find_host
 from temporal_do.runtime.durations import DAY, HOUR, MINUTE, SECOND
 from temporal_do.runtime.errors import InvalidArgumentError, NoHostError
 from temporal_do.sim import BudgetExceeded, Simulation, SimulationDeadlock, SimulationError, TimeStandsStill
-from temporal_do.sim.simulation import HOUSEKEEPING_MAX
+from temporal_do.sim.stuck import HOUSEKEEPING_MAX
 
 from .toys import ToyAdd, ToyNumber, ToyRead, ToySend, ToyTick, rows, toy_simulation
 

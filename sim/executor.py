@@ -1,0 +1,73 @@
+"""Where workflow code runs in a simulation: the deployment's inline executor, made when it is first needed.
+
+Owns: that workflow code runs under the strict guard here (what would make a replay differ is refused by
+line), that it counts as progress, and that its failures are told. Must not import the workflow side before
+the first task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from ..runtime.errors import WorkflowTaskFailedError
+
+if TYPE_CHECKING:
+    from ..runtime.deployment import Deployment
+    from .platform import Platform
+
+TellFailure = Callable[[BaseException], object]
+
+
+class WorkflowExecutor:
+    """Implements runtime.shell.Executor. ``platform`` is set by whoever makes both.
+
+    ``tell`` hears of every failed workflow task, as a WorkflowTaskFailedError (None: nobody does).
+    ``options`` go to the inline executor.
+    """
+
+    __slots__ = ("_deployment", "_guard", "_inner", "_options", "_tell", "platform")
+
+    def __init__(self, deployment: Deployment, tell: TellFailure | None, **options: Any) -> None:
+        self._deployment = deployment
+        self._tell = tell
+        self._options = options
+        self._inner: Any = None
+        self._guard: Any = None
+        self.platform: Platform
+
+    def polls(self, namespace: str, task_queue: str) -> bool:
+        """Does a worker here take workflow tasks of ``task_queue``?"""
+        return self._deployment.polls_workflows(namespace, task_queue)
+
+    async def execute(self, key: str, task: Any) -> Any:
+        """Run one workflow task."""
+        inner = self._inner
+        if inner is None:
+            inner = self._inner = self._make()
+        self.platform.progressed()
+        return await inner.execute(key, task)
+
+    def _make(self) -> Any:
+        from ..runtime.guard import strict_guard
+
+        self._guard = strict_guard()
+        return self._deployment.executor(guard=self._guard, on_task_failed=self._failed, **self._options)
+
+    def _failed(self, task: Any, message: Any, error: BaseException) -> None:
+        if self._tell is None:
+            return
+        if not isinstance(error, WorkflowTaskFailedError):
+            error = WorkflowTaskFailedError(workflow_id=task.workflow_id, attempt=task.attempt, cause=error)
+        self._tell(error)
+
+    def evict(self, key: str) -> None:
+        """Forget what is cached for ``key``."""
+        if self._inner is not None:
+            self._inner.evict(key)
+
+    def close(self) -> None:
+        """No more tasks: what the guard has installed goes."""
+        guard, self._guard = self._guard, None
+        if guard is not None:
+            guard.close()
