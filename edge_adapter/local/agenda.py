@@ -98,7 +98,11 @@ class Ticker:
 
     def _run(self) -> None:
         self._handle = None
-        self.at(self._tick(self._now()))
+        next_ns = None
+        try:
+            next_ns = self._tick(self._now())
+        finally:
+            self.at(next_ns)  # whatever went wrong, the next one gets its chance
 
     def stop(self) -> None:
         """Never tick again."""

@@ -96,6 +96,7 @@ class Incarnation:
         task = self._objects.start(self._guarded(work))
         self.tasks[task] = None
         task.add_done_callback(self._ended)
+        task.add_done_callback(lambda _: work.close())  # it may have been cancelled before it began
 
     async def _guarded(self, work: Coroutine[Any, Any, Any]) -> None:
         try:
@@ -104,8 +105,6 @@ class Incarnation:
             self._objects.kill(self, str(error))
         except Exception as error:
             self._objects.failed(self, error)
-        finally:
-            work.close()
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self.tasks.pop(task, None)

@@ -87,6 +87,7 @@ class LocalQueue:
         task = self._start(_logged(work, self._name))
         self.tasks[task] = None
         task.add_done_callback(self._ended)
+        task.add_done_callback(lambda _: work.close())  # it may have been cancelled before it began
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self.tasks.pop(task, None)
@@ -131,5 +132,3 @@ async def _logged(work: Coroutine[Any, Any, Any], queue: str) -> None:
     except Exception:
         # The message, if it is not acknowledged, comes again when its visibility timeout is over.
         logger.exception("work for queue %r failed", queue)
-    finally:
-        work.close()

@@ -36,6 +36,19 @@ def test_an_alarm_goes_off_once_and_not_early(run: Runner) -> None:
     run(scenario)
 
 
+def test_alarms_of_many_objects_go_off_each_in_its_time(run: Runner) -> None:
+    async def scenario(world: World) -> None:
+        moments = {f"Box/suite/{n}": soon(world, 30 + n % 4 * 7) for n in range(12)}
+        for key, when_ns in moments.items():
+            await world.host.call(key, Put(alarm_ns=when_ns))
+        await until(world, lambda: all(rings(world, key) for key in moments))
+        for key, when_ns in moments.items():
+            assert list(rings(world, key)) == [1]
+            assert rings(world, key)[1] >= when_ns
+
+    run(scenario)
+
+
 def test_an_alarm_is_replaced_by_a_later_and_by_an_earlier_one(run: Runner) -> None:
     async def scenario(world: World) -> None:
         await world.host.call(BOX, Put(alarm_ns=soon(world, 20)))
@@ -54,7 +67,10 @@ def test_a_cleared_alarm_stays_silent(run: Runner) -> None:
     async def scenario(world: World) -> None:
         await world.host.call(BOX, Put(alarm_ns=soon(world, 20)))
         await world.host.call(BOX, Put(alarm_ns=-1))
-        await world.pass_time(80)
+        other = "Box/suite/other"
+        await world.host.call(other, Put(alarm_ns=soon(world, 60)))
+        await until(world, lambda: len(rings(world, other)) == 1)
+        await world.pass_time(20)
         assert not rings(world)
 
     run(scenario)

@@ -109,12 +109,12 @@ def test_work_beside_the_turns_dies_with_the_incarnation(run: Runner) -> None:
         box = world.incarnation(BOX)
         box.spawn(work("quick", 1))
         await until(world, lambda: done == ["quick"])
-        box.spawn(work("slow", 100))
+        box.spawn(work("slow", 8))
         await world.pass_time(20)
         world.kill(BOX)
         box.spawn(work("too late", 1))
         world.incarnation(BOX).spawn(work("next life", 1))
-        await world.pass_time(100)
+        await world.pass_time(200)
         assert done == ["quick", "next life"]
 
     run(scenario)
