@@ -92,9 +92,10 @@ async def weeks(sim: Simulation, screen: Screen, business: Business) -> None:
     """Chapter one: everything that happens in three weeks, at once."""
     sim.run(worker)
     await schedule_nightly_report()
-    people = [asyncio.create_task(business.customer(number)) for number in range(ORDERS) if number != 7]
-    people += [asyncio.create_task(business.user(number)) for number in range(10)]  # type: ignore[arg-type]
-    people += [asyncio.create_task(business.request(number)) for number in range(5)]  # type: ignore[arg-type]
+    people: list[asyncio.Task[object]] = []
+    people += [asyncio.create_task(business.customer(number)) for number in range(ORDERS) if number != 7]
+    people += [asyncio.create_task(business.user(number)) for number in range(10)]
+    people += [asyncio.create_task(business.request(number)) for number in range(5)]
     for day in range(1, DAYS + 1):
         await sim.sleep("1d")
         screen.progress(day, DAYS, f"day {day:>2} · {business}", milestone=day % 7 == 0)

@@ -18,9 +18,8 @@ temporal = Temporal(namespace="shop", task_queue="shop")
 async def order_workflow(ctx: WorkflowContext, order: Order) -> OrderResult:
     """As before, but the customer gets a mail first."""
     order = await ctx.activity("validate-order", validate_order, order)
-    await ctx.activity(
-        "mail-received", send_mail, order.customer_id, f"We got order {order.id}"
-    )  # the change
+    # This line is the change:
+    await ctx.activity("mail-received", send_mail, order.customer_id, f"We got order {order.id}")
     await ctx.activity("reserve-stock", reserve_stock, order)
     await ctx.activity("charge-payment", charge_payment, order, retry=workflows.PAYMENT_RETRY)
     await ctx.sleep("wait-for-payment", "5m")
