@@ -99,7 +99,9 @@ class TimerState(State):
         self.schedule = schedule
         if schedule is known:
             return
-        core = evolve(schedule, running=(), buffered=())
+        core = schedule
+        if schedule.running or schedule.buffered:
+            core = evolve(schedule, running=(), buffered=())
         if core != self.get(SCHEDULE, "state"):
             turn.put(SCHEDULE, "state", core)
         if known is None or schedule.buffered is not known.buffered:

@@ -186,10 +186,18 @@ def _next_nominal(spec: ScheduleSpec, after_ns: int) -> int | None:
         steps = (after_ns - spec.offset_ns) // spec.interval_ns + 1
         found = steps * spec.interval_ns + spec.offset_ns
         return found if found <= LAST_INSTANT * SECOND else None
-    rules, zone = _compile(spec.cron, spec.calendars, spec.timezone)
-    after = after_ns // SECOND
+    found = _next_instant(spec.cron, spec.calendars, spec.timezone, after_ns // SECOND)
+    return None if found is None else found * SECOND
+
+
+# One fire asks for the same time thrice: to wake up for it, to see whether it is due, and what follows it.
+@lru_cache(maxsize=4096)
+def _next_instant(
+    cron: tuple[str, ...], calendars: tuple[CalendarSpec, ...], timezone: str, after: int
+) -> int | None:
+    rules, zone = _compile(cron, calendars, timezone)
     instants = [rule.next_instant(zone, after) for rule in rules]
-    return min((instant * SECOND for instant in instants if instant is not None), default=None)
+    return min((instant for instant in instants if instant is not None), default=None)
 
 
 def fire_times(spec: ScheduleSpec, start_ns: int, end_ns: int) -> Iterator[int]:

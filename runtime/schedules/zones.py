@@ -44,6 +44,8 @@ def local_reading(zone: tzinfo, instant: int) -> datetime:
 def instants_of(zone: tzinfo, reading: datetime) -> tuple[int, ...]:
     """Every instant at which the wall shows ``reading``: one, two (clocks set back) or none (set forward)."""
     seconds = (reading - EPOCH) // _SECOND
+    if zone is UTC:
+        return (seconds,)
     early, late = _offset(zone, reading, 0), _offset(zone, reading, 1)
     if early == late:
         return (seconds - early,)
@@ -62,6 +64,8 @@ def end_of_gap(zone: tzinfo, reading: datetime) -> int:
 
 def second_pass_after(zone: tzinfo, instant: int) -> int | None:
     """If the reading at ``instant`` will be shown again, the instant at which the clocks are set back."""
+    if zone is UTC:
+        return None
     reading = _reading_at(zone, instant)
     if reading.fold:
         return None
