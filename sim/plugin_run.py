@@ -37,7 +37,7 @@ def new_simulation(item: Any, seed: int | None) -> Simulation:
         simulation = Simulation(**options)
     except (InvalidArgumentError, TypeError) as error:
         text = str(error).removeprefix("Simulation.__init__() ")
-        raise pytest.UsageError(f"{item.nodeid}: @pytest.mark.sim: {text}") from None
+        pytest.fail(f"@pytest.mark.sim of {item.nodeid}: {text}", pytrace=False)
     item.user_properties.append(("sim_seed", simulation.seed))
     return simulation
 
@@ -54,7 +54,7 @@ def marker_options(item: Any) -> dict[str, Any]:
     options: dict[str, Any] = {}
     for marker in item.iter_markers("sim"):
         if marker.args:
-            raise pytest.UsageError(f"{item.nodeid}: @pytest.mark.sim takes names only: sim(seed=7)")
+            pytest.fail(f"@pytest.mark.sim of {item.nodeid} takes names only: sim(seed=7)", pytrace=False)
         options = {**marker.kwargs, **options}
     return options
 

@@ -108,7 +108,8 @@ def pytest_fixture_setup(
     fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
 ) -> Generator[None, Any, Any]:
     """Run an async fixture that takes ``sim`` on the simulation as well."""
-    if "sim" not in fixturedef.argnames or not fixturedef.func.__code__.co_flags & 0x280:
+    code = getattr(fixturedef.func, "__code__", None)
+    if "sim" not in fixturedef.argnames or code is None or not code.co_flags & 0x280:
         return (yield)  # neither a coroutine (0x80) nor an async generator (0x200)
     from .plugin_run import fixture_on_virtual_time
 

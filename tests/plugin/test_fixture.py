@@ -182,7 +182,7 @@ def test_a_wrong_marker_says_what_is_wrong(project: pytest.Pytester, marker: str
     write_tests(project, f"@pytest.mark.{marker}\nasync def test_it(sim): ...\n")
     result = project.runpytest_inprocess()
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines([message])
+    result.stdout.fnmatch_lines(["*@pytest.mark.sim of test_it.py::test_it" + message])
     result.stdout.no_fnmatch_line("*plugin_run.py*")
 
 
