@@ -186,8 +186,8 @@ def _next_nominal(spec: ScheduleSpec, after_ns: int) -> int | None:
         steps = (after_ns - spec.offset_ns) // spec.interval_ns + 1
         found = steps * spec.interval_ns + spec.offset_ns
         return found if found <= LAST_INSTANT * SECOND else None
-    found = _next_instant(spec.cron, spec.calendars, spec.timezone, after_ns // SECOND)
-    return None if found is None else found * SECOND
+    instant = _next_instant(spec.cron, spec.calendars, spec.timezone, after_ns // SECOND)
+    return None if instant is None else instant * SECOND
 
 
 # One fire asks for the same time thrice: to wake up for it, to see whether it is due, and what follows it.
