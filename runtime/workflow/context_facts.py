@@ -17,10 +17,10 @@ from .options import checked_function, checked_name, memo_record
 from .shield import Shield
 
 if TYPE_CHECKING:
-    from random import Random
     from uuid import UUID
 
     from ..history import Payload, SearchAttributes
+    from ..workflow_random import WorkflowRandom
     from .instance import WorkflowRun
     from .logs import WorkflowLogger
 
@@ -78,9 +78,9 @@ class FactMethods:
     # --- deterministic randomness, side effects, versions -------------------------------------------------
 
     @property
-    def random(self) -> Random:
+    def random(self) -> WorkflowRandom:
         """A ``random.Random`` that gives the same numbers in every replay."""
-        made: Random | None = (self._run.random_streams or {}).get("random")
+        made: WorkflowRandom | None = (self._run.random_streams or {}).get("random")
         if made is None:
             from ..prng import workflow_random
 

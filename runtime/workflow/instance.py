@@ -17,8 +17,7 @@ task's events do to the run is in `application`, how its code ends in `closing`.
 
 from __future__ import annotations
 
-import types
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..commands import CompleteUpdate
@@ -456,11 +455,6 @@ class WorkflowRun:
             task = asyncio.current_task()
             found = awaiting(task.get_coro()) if task is not None else None
         return found
-
-    @types.coroutine
-    def yield_once(self) -> Generator[None, None, None]:
-        """Let every other ready task run once."""
-        yield
 
     def _on_loop_error(self, context: dict[str, Any]) -> None:
         error = context.get("exception")

@@ -9,6 +9,8 @@ from __future__ import annotations
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from .timers import yield_once
+
 if TYPE_CHECKING:
     from .instance import WorkflowRun
 
@@ -34,4 +36,4 @@ class Shield:
             run.cancel_main()
             if error is None:
                 # The cancellation arrives at the next await: let that be here, at the end of the block.
-                await run.yield_once()
+                await yield_once()

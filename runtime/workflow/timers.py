@@ -4,7 +4,8 @@ nanoseconds.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import types
+from collections.abc import Callable, Generator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
     from .location import Location
 
 
+@types.coroutine
+def yield_once() -> Generator[None, None, None]:
+    """Let every other ready task run once."""
+    yield
+
+
 def _wake(future: Future) -> None:
     if not future.done():
         future.set_result(None)
@@ -27,7 +34,7 @@ async def sleep_for(run: WorkflowRun, duration_ns: int, step: str, where: Locati
     """Sleep; a sleep of no time only lets other tasks run."""
     if duration_ns <= 0:
         run.check_writable("sleep")
-        await run.yield_once()
+        await yield_once()
         return
     future = run.loop.create_future()
     timer = TimerMachine(run, duration_ns, partial(_wake, future), where, step)

@@ -10,7 +10,7 @@ scheduled   resolve         resolved    completed, failed, timed out or canceled
 scheduled   cancel          cancelling  RequestCancelActivity goes out
 scheduled   abandon         abandoned   nobody waits any more
 cancelling  record_cancel   requested
-cancelling  resolve         resolved
+cancelling  resolve         resolved    it had ended already: RequestCancelActivity is withdrawn
 requested   resolve         resolved
 abandoned   resolve         resolved
 (later)     cancel          (same)      too late, nothing to do
@@ -62,6 +62,7 @@ class ActivityMachine(Machine):
         self.state = "issued"
         self.run = run
         self.command = command
+        # The command that is on its way, if one is: the activity's own, or its cancellation.
         self.issued: Issued | None = run.issue(command, self, where)
         self.future: Future = run.loop.create_future()
 
@@ -73,6 +74,9 @@ class ActivityMachine(Machine):
 
     def resolve(self, attributes: Any) -> None:
         """ActivityTaskCompleted, Failed, TimedOut or Canceled."""
+        if self.state == "cancelling" and self.issued is not None:
+            self.issued.withdraw()
+        self.issued = None
         self.to("resolve")
         future = self.future
         if not future.done():
@@ -81,6 +85,7 @@ class ActivityMachine(Machine):
     def cancel_recorded(self, event: HistoryEvent) -> None:
         """ActivityTaskCancelRequested."""
         self.to("record_cancel")
+        self.issued = None
 
     def cancel(self) -> None:
         """Ask the activity to stop."""
@@ -101,4 +106,4 @@ class ActivityMachine(Machine):
             self.issued = None
         elif self.state == "cancelling" and before == "scheduled":
             command = RequestCancelActivity(activity_id=self.command.activity_id)
-            run.issue(command, Cancellation(self), run.locate())
+            self.issued = run.issue(command, Cancellation(self), run.locate())

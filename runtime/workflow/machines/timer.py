@@ -8,7 +8,7 @@ issued                cancel          dropped       started and cancelled in one
 started               fire            fired         the waiting coroutine goes on
 started               cancel          cancelling    CancelTimer goes out
 cancelling            record_cancel   canceled
-cancelling            fire            (same)        it was due before the cancellation arrived
+cancelling            fire            fired         it had fired already: CancelTimer is withdrawn
 fired, dropped,       cancel          (same)        too late, nothing to do
 cancelling, canceled
 ====================  ==============  ============  =================================================
@@ -42,7 +42,7 @@ class TimerMachine(Machine):
         ("started", "fire"): "fired",
         ("started", "cancel"): "cancelling",
         ("cancelling", "record_cancel"): "canceled",
-        ("cancelling", "fire"): "cancelling",
+        ("cancelling", "fire"): "fired",
         ("fired", "cancel"): "fired",
         ("dropped", "cancel"): "dropped",
         ("cancelling", "cancel"): "cancelling",
@@ -62,6 +62,7 @@ class TimerMachine(Machine):
         self.on_fire = on_fire
         number = run.timer_count + 1
         command = StartTimer(timer_id=str(number), duration_ns=duration_ns, summary=summary)
+        # The command that is on its way, if one is: the timer's own, or its cancellation.
         self.issued: Issued | None = run.issue(command, self, where)
         run.timer_count = number
         self.timer_id = command.timer_id
@@ -74,14 +75,18 @@ class TimerMachine(Machine):
 
     def resolve(self, attributes: Any) -> None:
         """TimerFired."""
-        fires = self.state == "started"
+        before = self.state
         self.to("fire")
-        if fires:
+        if before == "started":
             self.on_fire()
+        elif self.issued is not None:
+            self.issued.withdraw()
+            self.issued = None
 
     def cancel_recorded(self, event: HistoryEvent) -> None:
         """TimerCanceled: nothing more will come."""
         self.to("record_cancel")
+        self.issued = None
         self.run.by_event.pop(event.attributes.started_event_id, None)
 
     def cancel(self) -> None:
@@ -96,4 +101,5 @@ class TimerMachine(Machine):
                 self.issued.withdraw()
                 self.issued = None
         elif before == "started":
-            run.issue(CancelTimer(timer_id=self.timer_id), Cancellation(self), run.locate())
+            command = CancelTimer(timer_id=self.timer_id)
+            self.issued = run.issue(command, Cancellation(self), run.locate())
