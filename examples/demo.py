@@ -134,7 +134,9 @@ def replay(screen: Screen, history: History, path: Path) -> None:
     try:
         Replayer(changed.temporal).replay(path)
     except NondeterminismError as error:
-        screen.block(str(error))
+        screen.block(
+            str(error), {"Nondeterminism": "31", ">>": "31", "ok ": "2", "Probable": "33", "Fix:": "32"}
+        )
     else:
         raise RuntimeError("the replay did not notice the change")
 
@@ -160,9 +162,10 @@ def run(screen: Screen, seed: str) -> None:
         screen.heading(f"2  Order {CRASHED}: its object is killed in the middle")
         before = world.charge_calls
         history = sim.execute(crash(sim, screen))
-        screen.fact(
-            "charged", f"ada paid {world.balance('ada') / 100:.2f}, in {world.charge_calls - before} call(s)"
-        )
+        calls = world.charge_calls - before
+        times = "once" if calls == 1 else f"{calls} times"
+        paid = world.balance("ada") / 100
+        screen.fact("charged", f"ada paid {paid:.2f}; the payment provider was called {times}")
 
         screen.heading(f"3  The timeline of order {CRASHED}")
         screen.block(render_timeline(history, width=screen.width - 2, colour=screen.colour))

@@ -9,8 +9,9 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Mapping
 
-WIDTH_MAX = 100
+WIDTH_MAX = 112
 
 
 class Screen:
@@ -42,10 +43,11 @@ class Screen:
         """A name and what it stands for."""
         self.line(f"{self.paint(f'{name:<18}', '2')}{self.paint(text, code) if code else text}")
 
-    def block(self, text: str) -> None:
-        """Several lines, as they are."""
+    def block(self, text: str, colours: Mapping[str, str] | None = None) -> None:
+        """Several lines, as they are; those that begin like a key of `colours` in its colour."""
         for line in text.splitlines():
-            print(f"  {line}".rstrip())
+            code = next((code for key, code in (colours or {}).items() if line.lstrip().startswith(key)), "")
+            print(f"  {self.paint(line, code) if code else line}".rstrip())
 
     def progress(self, done: int, of: int, text: str, *, milestone: bool = False) -> None:
         """Redraw the bar on a terminal, at most thirty times a second; elsewhere print the milestones."""

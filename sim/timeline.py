@@ -98,11 +98,12 @@ class _Axis:
             else:
                 at += 0.2 + log10(1 + (end - start) / MILLISECOND)
             self.positions.append(at)
-        self.scale = (width - 1) / at if at else 0.0
+        self.scale = width / at if at else 0.0
 
     def column(self, instant: int) -> int:
+        """Where the instant stands, from 0 to the width."""
         index = bisect_right(self.instants, instant) - 1
-        return min(int(self.positions[max(index, 0)] * self.scale), self.width - 1)
+        return min(round(self.positions[max(index, 0)] * self.scale), self.width)
 
 
 def _gaps(instants: list[int], busy: list[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -223,7 +224,7 @@ class _Drawing:
     def _bar(self, step: Step) -> str:
         axis = self.axis
         end_ns = self.run.end_ns if step.end_ns is None else step.end_ns
-        first = axis.column(step.start_ns)
+        first = min(axis.column(step.start_ns), axis.width - 1)
         last = max(first, axis.column(end_ns) - 1)
         if step.start_ns == end_ns:
             last = first

@@ -21,9 +21,10 @@ from temporal_do.sim.timeline_text import width_of
 
 ROOT = Path(__file__).resolve().parents[2]
 TARGET = Path(__file__).with_name("demo.svg")
-COLUMNS = 100
+COLUMNS = 112
 CELL_WIDTH, LINE_HEIGHT, FONT_SIZE = 8.0, 17, 13
 MARGIN, BAR = 18, 34
+FOLD_INDENT = 6
 STOP = "What to try next"  # the end of the demo is for the terminal
 
 FOREGROUND, BACKGROUND, FRAME = "#d7dce2", "#16191f", "#2c323c"
@@ -69,6 +70,23 @@ def spans(line: str) -> Iterator[tuple[int, str, str]]:
             at = match.end()
 
 
+def fold(line: str) -> Iterator[list[tuple[int, str, str]]]:
+    """The spans of a line, and of the lines that a narrow terminal makes of it."""
+    row: list[tuple[int, str, str]] = []
+    shift = 0
+    for column, text, code in spans(line):
+        column -= shift
+        while column + width_of(text) > COLUMNS:
+            cut = text.rfind(" ", 0, COLUMNS - column) + 1 or COLUMNS - column
+            row.append((column, text[:cut], code))
+            yield row
+            row, text = [], text[cut:]
+            shift += column + cut - FOLD_INDENT
+            column = FOLD_INDENT
+        row.append((column, text, code))
+    yield row
+
+
 def words(column: int, text: str) -> Iterator[tuple[int, str]]:
     """`text` without its stretches of spaces, each piece with its column."""
     for match in re.finditer(r"\S+(?: \S+)*", text):
@@ -77,7 +95,7 @@ def words(column: int, text: str) -> Iterator[tuple[int, str]]:
 
 def render(output: str, command: str = "$ make demo") -> str:
     """An SVG of a terminal that shows `command` and `output`."""
-    lines = [command, *output.rstrip().splitlines()]
+    lines = [row for line in (command, *output.rstrip().splitlines()) for row in fold(line)]
     width = round(COLUMNS * CELL_WIDTH + 2 * MARGIN)
     height = BAR + len(lines) * LINE_HEIGHT + MARGIN
     out = [
@@ -93,7 +111,7 @@ def render(output: str, command: str = "$ make demo") -> str:
     )
     for row, line in enumerate(lines):
         y = BAR + row * LINE_HEIGHT + FONT_SIZE
-        for column, styled, code in spans(line):
+        for column, styled, code in line:
             style = f' style="{STYLES[code]}"' if code in STYLES else ""
             for at, text in words(column, styled):
                 x, length = MARGIN + at * CELL_WIDTH, width_of(text) * CELL_WIDTH
