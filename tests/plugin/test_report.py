@@ -81,7 +81,7 @@ def test_the_section_is_there_when_captured_output_is_not_shown(project: pytest.
     write_tests(project, FAILING)
     result = project.runpytest_inprocess("--show-capture=no")
     result.stdout.fnmatch_lines(["repeat with: pytest test_it.py::test_order --sim-seed 0"])
-    result.stdout.no_fnmatch_line("*something printed*")
+    result.stdout.no_fnmatch_line("something printed")
 
 
 def test_the_seed_is_in_the_junit_file(project: pytest.Pytester) -> None:
@@ -102,7 +102,7 @@ def test_a_bug_in_workflow_code_fails_the_test_with_the_users_line(project: pyte
     result = project.runpytest_inprocess()
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
-        ['>*return {}["the missing key"]', "E*KeyError: 'the missing key'", "*app.py:*: KeyError"]
+        ['>*return {}[[]"the missing key"]', "E*KeyError: 'the missing key'", "*app.py:*: KeyError"]
     )
     result.stdout.fnmatch_lines(
         [">*await temporal.execute_workflow(*", "*test_it.py:*WorkflowTaskFailedError"]
@@ -142,32 +142,24 @@ def test_a_bug_that_nobody_noticed_fails_the_test_with_the_users_line(project: p
     write_tests(
         project,
         """
-        from temporal_do.runtime import WorkflowTaskFailedError
-
-        @temporal.workflow("at once")
-        async def at_once(ctx):
+        @temporal.workflow("soon")
+        async def soon(ctx):
+            await ctx.sleep("a second", "1s")
             raise ValueError("nobody looked")
 
-        async def test_it(sim):
-            sim.run(Worker(namespace="shop", task_queue="main", workflows=[at_once]))
-            async def start(name):
-                await temporal.start_workflow(at_once, workflow_id=name)
-            asyncio.create_task(start("left behind"))
-            await asyncio.sleep(0)
-
-        def test_plain(sim):
-            sim.run(Worker(namespace="shop", task_queue="main", workflows=[at_once]))
-            sim.execute(temporal.start_workflow(at_once, workflow_id="left behind"))
-            while sim.now().second < 5 and sim.step():
-                pass
+        def test_it(sim):
+            sim.run(Worker(namespace="shop", task_queue="main", workflows=[soon]))
+            sim.execute(temporal.start_workflow(soon, workflow_id="left behind"))
+            while sim.now().second < 1:
+                sim.step()
         """,
     )
-    result = project.runpytest_inprocess("-k", "plain")
+    result = project.runpytest_inprocess()
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         [
             "The test passed, but not everything in it went well:",
-            '*test_it.py", line *, in at_once',
+            '*test_it.py", line *, in soon',
             "*ValueError: nobody looked",
             "*WorkflowTaskFailedError: *",
         ]
