@@ -59,6 +59,8 @@ if TYPE_CHECKING:
         WorkflowStatus,
     )
     from .schedule_client import ScheduleHandle
+    from .schedule_description import ScheduleDescription, ScheduledStart
+    from .schedules.calendars import CalendarSpec
     from .schedules.overlap import OverlapPolicy
     from .workflow.context import WorkflowContext
 
@@ -66,6 +68,7 @@ _HOME = {
     "ActivityDefinition": ".definitions",
     "ActivityError": ".failure_errors",
     "ApplicationError": ".failure_errors",
+    "CalendarSpec": ".schedules.calendars",
     "CancellationType": ".policies",
     "CancelledError": ".failure_errors",
     "ChildWorkflowError": ".failure_errors",
@@ -88,8 +91,10 @@ _HOME = {
     "RetryPolicy": ".policies",
     "RetryState": ".failure_errors",
     "ScheduleAlreadyExistsError": ".errors",
+    "ScheduleDescription": ".schedule_description",
     "ScheduleHandle": ".schedule_client",
     "ScheduleNotFoundError": ".errors",
+    "ScheduledStart": ".schedule_description",
     "ServerError": ".failure_errors",
     "Temporal": ".application",
     "TemporalError": ".errors",
@@ -117,6 +122,7 @@ __all__ = [
     "ActivityDefinition",
     "ActivityError",
     "ApplicationError",
+    "CalendarSpec",
     "CancellationType",
     "CancelledError",
     "ChildWorkflowError",
@@ -139,8 +145,10 @@ __all__ = [
     "RetryPolicy",
     "RetryState",
     "ScheduleAlreadyExistsError",
+    "ScheduleDescription",
     "ScheduleHandle",
     "ScheduleNotFoundError",
+    "ScheduledStart",
     "ServerError",
     "Temporal",
     "TemporalError",

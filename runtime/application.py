@@ -355,7 +355,7 @@ class Temporal:
         cron: str | Sequence[str] | None = None,
         interval: Duration | None = None,
         jitter: Duration | None = None,
-        timezone: str = "UTC",
+        timezone: str | None = None,
         overlap: str = "skip",
         catchup_window: Duration | None = None,
         args: Sequence[Any] = (),
@@ -365,7 +365,7 @@ class Temporal:
         note: str = "",
         **options: Any,
     ) -> ScheduleHandle:
-        """Start ``workflow`` again and again: by ``cron`` expressions in ``timezone``, or every ``interval``.
+        """Start ``workflow`` again and again: by ``cron`` in ``timezone`` (UTC), or every ``interval``.
 
         ``jitter`` spreads each start over that long; ``overlap`` says what happens when the last one still
         runs (skip, buffer_one, buffer_all, cancel_other, terminate_other, allow_all); starts missed by more

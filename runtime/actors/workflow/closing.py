@@ -266,5 +266,10 @@ def _tell_starter(
     if start.schedule_key:
         turn.send(
             start.schedule_key,
-            ScheduledRunClosed(workflow_id=start.workflow_id, run_id=run.run_id, status=status.value),
+            ScheduledRunClosed(
+                workflow_id=start.workflow_id,
+                run_id=run.run_id,
+                status=status.value,
+                first_run_id=start.first_run_id,
+            ),
         )

@@ -17,7 +17,7 @@ class Limits:
     suggest_bytes: int = 4 * MEGABYTE
     refuse_events: int = 20_480
     refuse_bytes: int = 16 * MEGABYTE
-    retention_ns: int = 24 * HOUR
+    retention_ns: int = 72 * HOUR
 
     def suggests_continue_as_new(self, events: int, size_bytes: int) -> bool:
         """Is it time for the workflow to continue as new?"""

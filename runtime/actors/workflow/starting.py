@@ -272,7 +272,12 @@ def _acknowledge(
         )
         return reply
     if message.schedule_key:
-        turn.send(message.schedule_key, ScheduledRunStarted(workflow_id=message.workflow_id, run_id=run_id))
+        turn.send(
+            message.schedule_key,
+            ScheduledRunStarted(
+                workflow_id=message.workflow_id, run_id=run_id, request_id=message.request_id
+            ),
+        )
         return reply
     registration = max(
         (
@@ -294,7 +299,10 @@ def _refuse(state: WorkflowState, message: StartWorkflow, turn: Turn, existing: 
             ),
         )
     if message.schedule_key:
-        turn.send(message.schedule_key, ScheduledRunStarted(workflow_id=message.workflow_id, run_id=""))
+        turn.send(
+            message.schedule_key,
+            ScheduledRunStarted(workflow_id=message.workflow_id, run_id="", request_id=message.request_id),
+        )
     return Refusal(
         code="already_started",
         message=f"workflow {message.workflow_id!r} is already "
