@@ -117,8 +117,13 @@ class Scheduler:
 
         ``lane``: as in ``post`` (None: a lane of its own).
         """
+        if when_ns < self._now_ns:
+            when_ns = self._now_ns
+        self._seq = seq = self._seq + 1
         timer = Timer(self, lane, rank, callback, args)
-        self.set(timer, when_ns)
+        timer._seq = seq
+        timer.when_ns = timer.heap_ns = when_ns
+        heappush(self._heap, (when_ns, rank, seq, timer))
         return timer
 
     def set(self, timer: Timer, when_ns: int) -> None:
@@ -162,18 +167,20 @@ class Scheduler:
         heap = self._heap
         while heap:
             when_ns, _, seq, timer = heap[0]
-            if timer._seq != seq:
-                heappop(heap)
-            elif timer.when_ns == when_ns:
+            if timer._seq == seq and timer.when_ns == when_ns:
                 return when_ns
-            else:
-                heappop(heap)
-                if timer.when_ns is None:
-                    timer.heap_ns = None
-                    self._cancelled -= 1
-                else:
-                    self._push(timer, timer.when_ns)
+            heappop(heap)
+            if timer._seq == seq:
+                self._not_now(timer)
         return None
+
+    def _not_now(self, timer: Timer) -> None:
+        """The heap entry of ``timer`` came up, and it was cancelled or moved to a later time meanwhile."""
+        if timer.when_ns is None:
+            timer.heap_ns = None
+            self._cancelled -= 1
+        else:
+            self._push(timer, timer.when_ns)
 
     def take(self) -> Event | None:
         """The next macro event, the clock moved to its time; None when there is none within the limit."""
@@ -193,24 +200,20 @@ class Scheduler:
         ready = self._ready
         heap = self._heap
         while heap and heap[0][0] == when_ns:
-            entry = heap[0]
-            timer = entry[3]
-            if entry[1] and ready:
+            _, rank, seq, timer = heap[0]
+            if rank and ready:
                 break
             heappop(heap)
-            if timer._seq != entry[2]:
+            if timer._seq != seq:
                 continue
-            if timer.when_ns == when_ns:
-                timer.heap_ns = None
-                lane = timer.lane
-                ready.append((entry[2] if lane is None else lane, timer.fire, ()))
-                if entry[1]:
-                    break
-            elif timer.when_ns is None:
-                timer.heap_ns = None
-                self._cancelled -= 1
-            else:
-                self._push(timer, timer.when_ns)
+            if timer.when_ns != when_ns:
+                self._not_now(timer)
+                continue
+            timer.heap_ns = None
+            lane = timer.lane
+            ready.append((seq if lane is None else lane, timer.fire, ()))
+            if rank:
+                break
         return True
 
     def _choose(self) -> Event:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -42,6 +43,11 @@ async def broken(ctx: Any) -> Any:
     return [].pop()
 
 
+@temporal.workflow("clock-reader")
+async def clock_reader(ctx: Any) -> float:
+    return time.time()
+
+
 @temporal.workflow("patient")
 async def patient(ctx: Any) -> Any:
     return await ctx.wait_for_signal("never")
@@ -55,7 +61,7 @@ async def elsewhere(ctx: Any) -> Any:
 WORKER = Worker(
     namespace="shop",
     task_queue="orders",
-    workflows=[order, shipping, broken, patient, elsewhere],
+    workflows=[order, shipping, broken, clock_reader, patient, elsewhere],
     activities=shop,
 )
 
@@ -96,7 +102,7 @@ def test_whatever_goes_wrong_the_result_is_the_same_and_so_is_the_digest_in_stri
 @pytest.mark.soak
 def test_a_storm_changes_no_result() -> None:
     for seed in range(100, 600):
-        with Simulation(seed, faults=FaultPlan.everything(100_000)) as sim:
+        with Simulation(seed, faults=FaultPlan.everything(60_000)) as sim:
             assert sim.execute(_order(sim)) == EXPECTED, f"seed {seed}"
 
 
@@ -167,6 +173,17 @@ def test_a_bug_in_workflow_code_is_raised_in_the_test_that_waits_for_it() -> Non
             with pytest.raises(WorkflowTaskFailedError, match="pop from empty list") as caught:
                 await handle.result()
             assert isinstance(caught.value.__cause__, IndexError)
+
+        sim.execute(main())
+
+
+def test_workflow_code_that_reads_the_clock_is_refused_by_line() -> None:
+    with Simulation() as sim:
+
+        async def main() -> None:
+            sim.run(WORKER)
+            with pytest.raises(WorkflowTaskFailedError, match=r"test_with_workflows\.py:\d+.*time\.time"):
+                await (await _start(clock_reader)).result()
 
         sim.execute(main())
 
