@@ -72,7 +72,7 @@ def test_the_digest_is_the_same_in_other_processes_and_under_other_hash_seeds() 
 
 
 def test_the_digest_is_the_same_on_every_python() -> None:
-    """Pinned: to be replaced when the platform, the shell or the toys change on purpose, and never for a Python."""
+    """Pinned. To be replaced when platform, shell or toys change on purpose, and never for a Python."""
     assert [run(seed, "storm").digest for seed in (1, 2, 3)] == [
         "b79d9adba1809fbce7eb102e2c76c5d1",
         "30004e069d0c9207e960aeb57bd6479d",
