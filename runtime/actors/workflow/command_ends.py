@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ...commands import (
     CancelWorkflow,
     CompleteWorkflow,
@@ -24,11 +22,9 @@ from ...messages.workflow import (
 )
 from ...policies import WorkflowStatus
 from . import retrying
+from .application import Application
 from .closing import close, successor_run_id
 from .starting import begin, succeed
-
-if TYPE_CHECKING:
-    from .commands import Application
 
 
 def complete_workflow(app: Application, command: CompleteWorkflow) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ...commands import (
     RequestCancelExternalWorkflow,
     SignalExternalWorkflow,
@@ -26,11 +24,9 @@ from ...messages.workflow import (
     SignalWorkflow,
     StartWorkflow,
 )
+from .application import Application
 from .closing import successor_run_id
 from .rows import PendingChild, PendingExternal
-
-if TYPE_CHECKING:
-    from .commands import Application
 
 
 def start_child(app: Application, command: StartChildWorkflow) -> None:

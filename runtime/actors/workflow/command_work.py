@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ...commands import (
     CancelTimer,
     ModifyProperties,
@@ -30,11 +28,9 @@ from ...history import (
 )
 from ...keys import activity_key
 from ...messages.activity import CancelActivityTask, ScheduleActivityTask
+from .application import Application
 from .closing import record_visibility
 from .rows import PendingActivity, PendingTimer
-
-if TYPE_CHECKING:
-    from .commands import Application
 
 DEFAULT_START_TO_CLOSE_NS = 600 * SECOND
 

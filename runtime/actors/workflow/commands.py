@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ...actor import Turn
 from ...commands import (
     AcceptUpdate,
     CancelTimer,
@@ -31,35 +30,15 @@ from ...commands import (
     UpsertSearchAttributes,
 )
 from . import command_ends, command_others, command_work, updates
-from .events import append
-from .limits import Limits
-from .state import Run, WorkflowState
+from .application import Application
 
 
-class Application:
-    """Applying the commands of one completed workflow task."""
-
-    __slots__ = ("completed_event_id", "limits", "run", "state", "turn")
-
-    def __init__(
-        self, state: WorkflowState, run: Run, turn: Turn, limits: Limits, completed_event_id: int
-    ) -> None:
-        self.state = state
-        self.run = run
-        self.turn = turn
-        self.limits = limits
-        self.completed_event_id = completed_event_id
-
-    def append(self, event_type: str, attributes: Any, summary: str = "") -> int:
-        """Append one event to the run."""
-        return append(self.state, self.run, self.turn, event_type, attributes, summary=summary)
-
-    def apply(self, command: Command) -> None:
-        """Carry one command out."""
-        _APPLY[type(command)](self, command)
+def apply(app: Application, command: Command) -> None:
+    """Carry one command out."""
+    APPLY[type(command)](app, command)
 
 
-_APPLY: dict[type, Callable[[Application, Any], None]] = {
+APPLY: dict[type, Callable[[Application, Any], None]] = {
     StartTimer: command_work.start_timer,
     CancelTimer: command_work.cancel_timer,
     ScheduleActivity: command_work.schedule_activity,

@@ -8,8 +8,9 @@ from ...history import EventType, Failure, SdkMetadata, WorkflowTaskCompleted
 from ...messages.workflow import QueryReply
 from ...workflow_task import CompleteWorkflowTask, FailWorkflowTask, QueryAnswer
 from . import tasks, updates
+from .application import Application
 from .closing import terminate
-from .commands import Application
+from .commands import apply
 from .events import append, flush_buffer
 from .limits import Limits
 from .state import Run, WorkflowState
@@ -47,7 +48,7 @@ def handle_completed(
     run.last_task_failure = None
     application = Application(state, run, turn, limits, completed_event_id)
     for command in message.commands:
-        application.apply(command)
+        apply(application, command)
     if not run.is_open:
         return OK
     if limits.refuses(run.next_event_id - 1, run.history_size_bytes):

@@ -13,7 +13,7 @@ The update id is the request id: the same id again gets the same answer.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...actor import Deferred, Refusal, Turn
 from ...commands import AcceptUpdate, CompleteUpdate, RejectUpdate
@@ -29,12 +29,10 @@ from ...history import (
 from ...messages.workflow import UpdateReply, UpdateWorkflow
 from ...records import evolve
 from . import tasks
+from .application import Application
 from .limits import Limits
 from .rows import UpdateRow
 from .state import WorkflowState
-
-if TYPE_CHECKING:
-    from .commands import Application
 
 
 def handle_update(state: WorkflowState, message: UpdateWorkflow, turn: Turn, limits: Limits) -> object:
