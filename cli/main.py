@@ -7,6 +7,7 @@ says so, and shows its traceback under ``--debug``. Subcommands are imported whe
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -94,7 +95,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             return ExitCode.USAGE
         if arguments.command == "help":
             parser.parse_args([*arguments.topic, "--help"])
-        return int(arguments.run(arguments))
+        code = int(arguments.run(arguments))
+        sys.stdout.flush()  # here a reader that went away can still be told apart from a bug
+        return code
     except SystemExit as stop:  # argparse has said it all
         return stop.code if isinstance(stop.code, int) else ExitCode.USAGE
     except UsageError as error:
@@ -104,14 +107,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"{PROGRAM}: interrupted", file=sys.stderr)
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
-        # The reader went away (`| head`); keep the interpreter from complaining at its end.
-        sys.stderr.close()
+        _drop_output()
         return ExitCode.OK
     except Exception as error:
         if arguments is not None and arguments.debug:
             raise
         print(_bug(error), file=sys.stderr)
         return ExitCode.INTERNAL
+
+
+def _drop_output() -> None:
+    """The reader went away (`| head`): keep the interpreter from complaining when it flushes at its end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
 
 
 def _bug(error: Exception) -> str:

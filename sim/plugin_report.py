@@ -7,6 +7,7 @@ the command is the last line. Must not import: anything that runs a simulation.
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from types import TracebackType
 
@@ -22,6 +23,7 @@ from .trace import describe_step
 TITLE = "temporal-do simulation"
 STEPS_SHOWN = 12
 STEP_LENGTH_MAX = 160
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def add_section(report: pytest.TestReport, item: pytest.Item, simulation: Simulation) -> None:
@@ -47,9 +49,13 @@ def section(item: pytest.Item, simulation: Simulation) -> str:
         lines.append("the last steps:")
         for step in steps:
             after = format_duration(step[1] - simulation.start_ns)
-            lines.append(_cut(f"  +{after}  {describe_step(step)}"))
+            lines.append(_cut(f"  +{after}  {_UUID.sub(_shorter, describe_step(step))}"))
     lines.append(f"repeat with: {command(item, simulation)}")
     return "\n".join(lines)
+
+
+def _shorter(uuid: re.Match[str]) -> str:
+    return uuid[0][:8]
 
 
 def _cut(line: str) -> str:

@@ -24,7 +24,6 @@ def test_the_events_can_be_listed(command: Command, project: Path, order_history
 
 
 def test_the_timeline_is_what_is_shown_otherwise(command: Command, project: Path, order_history: str) -> None:
-    pytest.importorskip("temporal_do.sim.timeline")
     (project / "order.json").write_text(order_history)
     shown = command("history", "show", "order.json")
     assert shown.code == 0
@@ -61,14 +60,15 @@ def test_what_is_no_history_is_a_usage_error(command: Command, project: Path, na
     assert "Traceback" not in done.err
 
 
-def test_every_real_history_can_be_listed_or_is_refused_with_a_reason(command: Command) -> None:
+@pytest.mark.parametrize("options", [["--events"], [], ["--output", "json"]], ids=["events", "text", "json"])
+def test_every_real_history_is_shown_or_refused_with_a_reason(command: Command, options: list[str]) -> None:
     root = Path(os.environ.get("TEMPORAL_DO_HISTORIES") or ROOT / "../shared/histories")
     files = [path for path in sorted(root.rglob("*.json")) if path.name != "index.json"]
     if not files:
         pytest.skip("no recorded histories: set TEMPORAL_DO_HISTORIES to their folder")
     listed = 0
     for path in files:
-        done = command("history", "show", str(path), "--events")
+        done = command("history", "show", str(path), *options)
         assert done.code in (0, 2), done.err
         listed += done.code == 0
         assert done.out if done.code == 0 else done.err.startswith(f"temporal-do: {path}")

@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -178,6 +179,31 @@ def test_a_lenient_replay_passes_over_a_changed_duration(
     (shop / "patient.py").write_text("from tests.replay.app import patient\n")
     assert command("replay", "order.json", "--workflows", "patient").code == 12
     assert command("replay", "order.json", "--workflows", "patient", "--lenient").code == 0
+
+
+def test_a_forbidden_call_exits_with_1_and_names_the_line_and_the_replacement(
+    command: Command, shop: Path, order_history: str
+) -> None:
+    (shop / "order.json").write_text(order_history)
+    (shop / "clocked.py").write_text(
+        dedent(
+            """
+            import time
+            from temporal_do.runtime import Temporal
+
+            temporal = Temporal()
+
+            @temporal.workflow("order")
+            async def order(ctx, amount):
+                await ctx.sleep("cool down", f"{time.time()}s")
+            """
+        )
+    )
+    done = command("replay", "order.json", "--workflows", "clocked")
+    assert done.code == 1
+    assert "failed  order.json  order" in done.out
+    assert "clocked.py:9" in done.out
+    assert "ctx.now()" in done.out
 
 
 def test_two_workflows_of_one_name_are_a_usage_error(command: Command, shop: Path) -> None:

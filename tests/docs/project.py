@@ -1,9 +1,9 @@
 """The code of one page of documentation, as a project that can be run.
 
 A fence's info string says what a block is for: ``python file=NAME`` is a file, ``python test`` is part of the
-page's test module, ``console test`` is a session. In a session, a line ``$ command`` is run (``# exits with
-N``: its exit code if not 0), and the lines after it are the output to expect: lines in order, ``...`` for
-anything.
+page's test module, ``console test`` is a session. In a session, a line ``$ command`` is run (``# exits with N``:
+its exit code if not 0, ``-N`` for a signal), and the lines after it are the output to expect: lines in order,
+``...`` for anything.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 import attrs
 
 _FENCE = re.compile(r"^```(?P<info>[^\n`]*)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
-_EXIT = re.compile(r"\s+# exits with (?P<code>\d+)$")
+_EXIT = re.compile(r"\s+# exits with (?P<code>-?\d+)$")
 
 
 @attrs.frozen
@@ -92,7 +92,8 @@ def run(command: Command, folder: Path) -> None:
         check=False,
     )
     said = done.stdout + done.stderr
-    assert done.returncode == command.code, f"$ {command.words} exited with {done.returncode}\n{said}"
+    accepted = (command.code, 128 - command.code) if command.code < 0 else (command.code,)
+    assert done.returncode in accepted, f"$ {command.words} exited with {done.returncode}\n{said}"
     if command.output:
         assert matches(command.output, done.stdout.rstrip().splitlines()), f"$ {command.words} said\n{said}"
 
