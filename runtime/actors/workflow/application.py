@@ -1,4 +1,4 @@
-"""What the commands of one completed workflow task are applied to: the run, the turn, and the task's event."""
+"""What the commands of one completed workflow task are applied to: its run, its turn, its event."""
 
 from __future__ import annotations
 
