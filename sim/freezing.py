@@ -10,6 +10,7 @@ Must not import: the simulation.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -35,8 +36,7 @@ class Freezer:
         """From here on ordinary clocks show ``now_ns``."""
         self._depth += 1
         if self._depth == 1:
-            from freezegun import freeze_time
-
+            freeze_time = _prepared()
             self._freezer = freeze_time(as_datetime(now_ns), real_asyncio=True)
             self._frozen = self._freezer.start()
 
@@ -51,3 +51,25 @@ class Freezer:
         if self._depth == 0:
             freezer, self._freezer, self._frozen = self._freezer, None, None
             freezer.stop()
+
+
+def _prepared() -> Callable[..., Any]:
+    """freezegun's ``freeze_time``, with the runtime made ready for it.
+
+    A module of the runtime that is imported while time is frozen would keep freezegun's classes in its tables
+    for good, so all of them are imported now. And annotations that are resolved while time is frozen name
+    freezegun's classes, which have to decode like the real ones.
+    """
+    from importlib import import_module
+    from pkgutil import walk_packages
+
+    from freezegun import api, freeze_time
+
+    from .. import runtime
+    from ..runtime.type_shapes import SCALARS
+
+    for module in walk_packages(runtime.__path__, f"{runtime.__name__}."):
+        import_module(module.name)
+    SCALARS.setdefault(api.FakeDatetime, SCALARS[api.real_datetime])
+    SCALARS.setdefault(api.FakeDate, SCALARS[api.real_date])
+    return freeze_time

@@ -9,7 +9,12 @@ import time
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from .toys import toy_simulation
+import pytest
+
+from temporal_do.runtime import Temporal, Worker, WorkflowContext
+from temporal_do.sim import Simulation
+
+from .toys import busy_world, check_busy_world, toy_simulation
 
 
 def test_datetime_and_time_follow_the_virtual_clock_in_tests_and_activities() -> None:
@@ -41,6 +46,38 @@ def test_datetime_and_time_follow_the_virtual_clock_in_tests_and_activities() ->
     assert datetime.now(UTC) - datetime(2026, 1, 8, 1, tzinfo=UTC) != timedelta(0)
 
 
+temporal = Temporal(namespace="frozen")
+
+
+@temporal.activity
+async def stamp(day: date) -> datetime:
+    assert day == date(2026, 1, 6)
+    return datetime.now(UTC)
+
+
+@temporal.workflow("stamped")
+async def stamped(ctx: WorkflowContext) -> datetime:
+    await ctx.sleep("5d")
+    return await ctx.activity("stamp", lambda: stamp(ctx.now().date()))
+
+
+WORKER = Worker(namespace="frozen", task_queue="q", workflows=[stamped], activities=[stamp])
+
+
+@pytest.mark.parametrize("frozen", [True, False, True])
+def test_activities_and_workflows_pass_datetimes_frozen_or_not(frozen: bool) -> None:
+    with Simulation(freeze_time=frozen) as sim:
+
+        async def main() -> datetime:
+            sim.run(WORKER)
+            handle = await temporal.start_workflow(stamped, workflow_id="w", task_queue="q")
+            return await handle.result()
+
+        result = sim.execute(main())
+    assert isinstance(result, datetime)
+    assert (result == datetime(2026, 1, 6, tzinfo=UTC)) is frozen
+
+
 def test_a_script_that_only_executes_is_frozen_while_it_runs() -> None:
     sim = toy_simulation(freeze_time=True, start="2040-01-01T00:00:00Z")
 
@@ -53,8 +90,6 @@ def test_a_script_that_only_executes_is_frozen_while_it_runs() -> None:
 
 
 def test_freezing_changes_nothing_in_the_run_itself() -> None:
-    from .toys import busy_world, check_busy_world
-
     digests = []
     for freeze in (False, True):
         with toy_simulation(8, freeze_time=freeze) as sim:
