@@ -1,9 +1,9 @@
 """The code of one page of documentation, as a project that can be run.
 
 A fence's info string says what a block is for: ``python file=NAME`` is a file, ``python test`` is part of the
-page's test module, ``console test`` is a session. In a session, a line ``$ command`` is run (``# exits with N``:
-its exit code if not 0, ``-N`` for a signal), and the lines after it are the output to expect: lines in order,
-``...`` for anything.
+page's test module, ``console test`` is a session. In a session, a line ``$ command`` is run (``# exits with
+N``: its exit code if not 0, ``-N`` for a signal), and the lines after it are the output to expect: lines in
+order, ``...`` for anything.
 """
 
 from __future__ import annotations
