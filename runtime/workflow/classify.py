@@ -302,17 +302,35 @@ def _added(d: Divergence) -> Cause | None:
     )
 
 
+def _renamed_in_place(d: Divergence) -> Cause | None:
+    """The same step by one of its names, under another by the other."""
+    if d.recorded is None or d.replayed is None or d.recorded.kind != d.replayed.kind:
+        return None
+    same_step = bool(d.recorded.step) and d.recorded.step == d.replayed.step
+    same_name = bool(d.recorded.name) and d.recorded.name == d.replayed.name
+    if same_step == same_name and d.recorded.target == d.replayed.target:
+        return None
+    if not (same_step or same_name) or d.recorded.values != d.replayed.values:
+        return None
+    return None if _among(d.replayed, d.recorded_rest) else _rename(d.recorded, d.replayed)
+
+
 def _renamed(d: Divergence) -> Cause | None:
     if d.recorded is None or d.replayed is None or d.recorded.kind != d.replayed.kind:
         return None
-    if d.recorded.name == d.replayed.name and d.recorded.target == d.replayed.target:
+    if d.recorded.values != d.replayed.values:
         return None
-    same_values = d.recorded.values == d.replayed.values
-    same_step = bool(d.recorded.step) and d.recorded.step == d.replayed.step
-    if same_values or same_step:
-        before = d.recorded.name if d.recorded.name != d.replayed.name else d.recorded.target
-        after = d.replayed.name if d.recorded.name != d.replayed.name else d.replayed.target
-        return Cause(kind="renamed", text=f"{before!r} is called {after!r} now.")
+    return _rename(d.recorded, d.replayed)
+
+
+def _rename(recorded: Step, replayed: Step) -> Cause | None:
+    for before, after in (
+        (recorded.name, replayed.name),
+        (recorded.target, replayed.target),
+        (recorded.step, replayed.step),
+    ):
+        if before != after:
+            return Cause(kind="renamed", text=f"{before!r} is called {after!r} now.")
     return None
 
 
@@ -339,6 +357,7 @@ CLASSIFIERS: tuple[Classifier, ...] = (
     _past_the_end,
     _ended_early,
     _other_end,
+    _renamed_in_place,
     _reordered,
     _removed,
     _added,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import attrs
+
 from temporal_do.runtime.definitions import define_activity
 
 

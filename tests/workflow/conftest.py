@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+
 from temporal_do.runtime.definitions import define_workflow
 from temporal_do.runtime.workflow.replay import replay_history
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+
 from temporal_do.runtime.commands import (
     CompleteWorkflow,
     ContinueAsNew,

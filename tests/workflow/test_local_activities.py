@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import pytest
+
 from temporal_do.runtime.commands import CompleteWorkflow, RecordMarker, ScheduleActivity, StartTimer
 from temporal_do.runtime.errors import InvalidArgumentError
 from temporal_do.runtime.failures import ActivityError, ApplicationError

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from temporal_do.runtime.commands import (
     AcceptUpdate,
     CompleteUpdate,

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
+
 from temporal_do.runtime.commands import (
     CancelTimer,
     CompleteWorkflow,
@@ -15,7 +16,6 @@ from temporal_do.runtime.commands import (
 )
 from temporal_do.runtime.errors import InvalidArgumentError
 from temporal_do.runtime.failures import ApplicationError
-
 from temporal_do.runtime.history import HistoryEvent, WorkflowExecutionSignaled
 from temporal_do.runtime.workflow.signals import SignalInbox
 

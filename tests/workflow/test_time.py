@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+
 from temporal_do.runtime.commands import CancelTimer, CompleteWorkflow, StartTimer
 from temporal_do.runtime.durations import DAY, HOUR, MINUTE, SECOND
 from temporal_do.runtime.errors import InvalidArgumentError
