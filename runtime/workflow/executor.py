@@ -173,6 +173,8 @@ class InlineExecutor:
         )
 
     def _advance(self, run: WorkflowRun, task: WorkflowTask) -> bool:
+        if 0 < task.started_event_id <= run.processed_id:
+            raise StaleRun  # this task has run already, and whoever gave it does not know
         return run.advance(task.events.after(run.processed_id), task.started_event_id, task.updates)
 
     def _make(self, task: WorkflowTask) -> WorkflowRun:

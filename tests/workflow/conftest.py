@@ -1,4 +1,4 @@
-"""Every test of a feature runs twice: with the run kept in memory, and rebuilt from history for every task."""
+"""Every test of a feature runs twice: with the run kept in memory, and rebuilt before every task."""
 
 from __future__ import annotations
 

@@ -263,6 +263,18 @@ class HistoryBuilder:
             if isinstance(event.attributes, ActivityTaskScheduled) and event.event_id not in ended
         ]
 
+    def open_children(self) -> list[HistoryEvent]:
+        ends = (ChildWorkflowExecutionCompleted, ChildWorkflowExecutionFailed, ChildWorkflowExecutionCanceled)
+        ended = {
+            event.attributes.initiated_event_id for event in self.events if isinstance(event.attributes, ends)
+        }
+        return [
+            event
+            for event in self.events
+            if isinstance(event.attributes, StartChildWorkflowExecutionInitiated)
+            and event.event_id not in ended
+        ]
+
     def signal(self, name: str, *args: Any) -> int:
         return self.add(
             WorkflowExecutionSignaled(signal_name=name, input=self.convert.to_payloads(args) or None)

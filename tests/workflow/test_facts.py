@@ -1,4 +1,4 @@
-"""What a workflow can ask about itself, and what it can record: randomness, side effects, patches, properties."""
+"""What a workflow can ask about itself, and what it can record: side effects, patches, properties."""
 
 from __future__ import annotations
 
