@@ -1,8 +1,9 @@
 """The histories a simulation has produced: every run that started in it, open or closed, from committed rows
 alone.
 
-Owns where they are found: with the workflow object while it holds them, else in the run's archive. Reads rows
-without a message, so asking disturbs nothing and leaves no trace. Must not import: the simulation.
+Owns where they are found: with the workflow object while it holds them, else in the run's archive, which
+outlives the workflow's retention. Reads rows without a message, so asking disturbs nothing and leaves no
+trace. Must not import: the simulation.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from ..runtime.history import History
-from ..runtime.keys import WORKFLOW, history_key, kind_of
+from ..runtime.history import History, WorkflowExecutionStarted
+from ..runtime.keys import HISTORY, WORKFLOW, kind_of
 
 if TYPE_CHECKING:
     from .platform import Platform
@@ -36,34 +37,62 @@ class ProducedHistory:
 
 
 def produced_histories(platform: Platform) -> Iterator[ProducedHistory]:
-    """Every run, oldest workflow first. Runs whose retention is over are gone."""
-    for key in list(platform.objects):
-        if kind_of(key) != WORKFLOW:
+    """Every run: those that workflow objects hold, oldest workflow first, then those only archives hold."""
+    seen: dict[str, bool] = {}
+    for found in _held(platform):
+        seen[found.run_id] = True
+        yield found
+    yield from (found for found in _archived(platform) if found.run_id not in seen)
+
+
+def _held(platform: Platform) -> Iterator[ProducedHistory]:
+    for rows in _objects(platform, WORKFLOW):
+        for run_id, start in rows.get("start", {}).items():
+            run = rows.get("run", {}).get(run_id)
+            failure = None if run is None else run.last_task_failure
+            found = _produced(
+                rows.get(f"events:{run_id}", {}),
+                namespace=start.namespace,
+                workflow_id=start.workflow_id,
+                run_id=run_id,
+                task_failure="" if failure is None else failure.message,
+            )
+            if found is not None:
+                yield found
+
+
+def _archived(platform: Platform) -> Iterator[ProducedHistory]:
+    for rows in _objects(platform, HISTORY):
+        archived = rows.get("meta", {}).get("run")
+        if archived is None:
             continue
-        rows = platform.objects[key].read(platform.strict)
-        runs: Any = rows.get("run", {})
-        starts: Any = rows.get("start", {})
-        for run_id, run in runs.items():
-            start = starts.get(run_id)
-            if start is None:
-                continue
-            events = _events(platform, rows, start.namespace, run_id)
-            if events:
-                failure = run.last_task_failure
-                yield ProducedHistory(
-                    namespace=start.namespace,
-                    task_queue=start.task_queue,
-                    workflow_type=start.workflow_type,
-                    workflow_id=start.workflow_id,
-                    run_id=run_id,
-                    history=History(events=tuple(events), workflow_id=start.workflow_id),
-                    task_failure="" if failure is None else failure.message,
-                )
+        found = _produced(
+            rows.get("event", {}),
+            namespace=archived.namespace,
+            workflow_id=archived.workflow_id,
+            run_id=archived.run_id,
+            task_failure="",
+        )
+        if found is not None:
+            yield found
 
 
-def _events(platform: Platform, rows: Any, namespace: str, run_id: str) -> list[Any]:
-    held = rows.get(f"events:{run_id}")
-    if held:
-        return list(held.values())
-    archive = platform.objects.get(history_key(namespace, run_id))
-    return [] if archive is None else list(archive.read(platform.strict).get("event", {}).values())
+def _objects(platform: Platform, kind: str) -> Iterator[Any]:
+    """The committed rows of every object of a kind."""
+    for key in list(platform.objects):
+        if kind_of(key) == kind:
+            yield platform.objects[key].read(platform.strict)
+
+
+def _produced(events: Any, **facts: str) -> ProducedHistory | None:
+    """The run with these events (by number), None if they do not begin with its start."""
+    history = History(events=tuple(events.values()), workflow_id=facts["workflow_id"])
+    started = history.events[0].attributes if history.events else None
+    if not isinstance(started, WorkflowExecutionStarted):
+        return None
+    return ProducedHistory(
+        task_queue="" if started.task_queue is None else started.task_queue.name,
+        workflow_type="" if started.workflow_type is None else started.workflow_type.name,
+        history=history,
+        **facts,
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from temporal_do.cli import main as frame
 from temporal_do.cli.exit_codes import MEANINGS, ExitCode
+from temporal_do.cli.terminal import Progress
 from tests.cli.conftest import Command
 
 
@@ -109,3 +111,17 @@ def test_asking_for_help_imports_no_engine() -> None:
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.splitlines()[-1] == "[]"
+
+
+def test_progress_is_a_line_that_goes_away_and_only_on_a_terminal() -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal, pipe = Terminal(), io.StringIO()
+    for stream in (terminal, pipe):
+        progress = Progress(stream)
+        progress.show("half way")
+        progress.clear()
+    assert terminal.getvalue() == "\r\x1b[Khalf way\r\x1b[K"
+    assert pipe.getvalue() == ""
