@@ -184,7 +184,8 @@ def answer(run: WorkflowRun, query: Query) -> QueryAnswer:
 
     try:
         result = _ask(run, query)
-        return QueryAnswer(query_id=query.query_id, result=(run.converter.to_payload(result),))
+        payload = run.converter.to_payload(result, where=f"the result of query {query.query_type!r}")
+        return QueryAnswer(query_id=query.query_id, result=(payload,))
     except Exception as error:
         return QueryAnswer(query_id=query.query_id, failure=failure_from_exception(error, run.converter))
 
@@ -208,3 +209,4 @@ def _ask(run: WorkflowRun, query: Query) -> Any:
         return result
     finally:
         run.read_only = None
+        run.guard.take_violation()  # the query's failure, and none of the run's
