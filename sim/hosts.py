@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..runtime.errors import HostError
-from .lives import Life
+from .lives import DEAD, Life
 
 if TYPE_CHECKING:
     from asyncio import Future
@@ -59,22 +59,32 @@ class SimHost(Life):
 
     async def call(self, receiver: str, message: Any) -> Any:
         """Deliver ``message`` and return the reply. Raises HostError: outcome unknown."""
+        if self.state == DEAD:
+            await self.never()
         platform = self.platform
         future: Future[Any] = platform.loop.create_future()
         platform.send(self, receiver, message, future)
         reply = await future
+        if self.state == DEAD:
+            await self.never()
         if type(reply) is Unknown:
             raise HostError(f"outcome unknown: {reply.reason}", receiver=receiver)
         return reply
 
     async def enqueue(self, queue: str, body: Any, delay_ns: int = 0) -> None:
         """Put ``body`` on a queue. Raises HostError: it may be there or not."""
+        if self.state == DEAD:
+            await self.never()
         self.platform.queues.put(self, queue, body, delay_ns)
 
     async def put_blob(self, key: str, data: bytes) -> None:
         """Store ``data``. Raises HostError: it may be stored or not."""
+        if self.state == DEAD:
+            await self.never()
         self.platform.blobs.put(self, key, data)
 
     async def get_blob(self, key: str) -> bytes | None:
         """The bytes stored under ``key``, or None. Raises HostError."""
+        if self.state == DEAD:
+            await self.never()
         return self.platform.blobs.get(self, key)

@@ -6,7 +6,8 @@ also become a zombie (a superseded instance that has not noticed yet): its code 
 reply, but nothing it tries to commit becomes durable, and the attempt kills it.
 
 How: every coroutine of a life is driven through `Guarded`, which parks it for good as soon as the life is
-dead. What is parked is unwound when the simulation is closed, in the order of creation, with every door shut.
+dead; so is every task that its code starts by itself (the loop asks ``current_life``). What is parked is
+unwound when the simulation is closed, in the order of creation, with every door shut.
 
 Must not import: the platform (it is handed in).
 """
@@ -14,7 +15,8 @@ Must not import: the platform (it is handed in).
 from __future__ import annotations
 
 from collections.abc import Coroutine, Generator
-from typing import TYPE_CHECKING, Any
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from .platform import Platform
@@ -22,6 +24,10 @@ if TYPE_CHECKING:
 DEAD = 0
 ZOMBIE = 1
 LIVE = 2
+
+
+current_life: ContextVar[Life | None] = ContextVar("temporal_do_life", default=None)
+"""Whose code is running: tasks started by it die with it."""
 
 
 class Life:
@@ -41,7 +47,9 @@ class Life:
         if self.state == DEAD:
             work.close()
             return
-        self.platform.loop.create_task(self._run(work, None), name=self.name)
+        context = self.platform.context.copy()
+        context.run(current_life.set, self)
+        self.platform.loop.create_free_task(self._run(work, None), name=self.name, context=context)
 
     def begin(self, work: Coroutine[Any, Any, Any]) -> None:
         """Run ``work`` from this very moment, as a task only if it has to wait. Not for user code."""
@@ -53,6 +61,15 @@ class Life:
             self.platform.crashed(self, error)
         else:
             self.platform.loop.create_task(self._run(work, awaited), name=self.name)
+
+    async def guard(self, work: Any) -> Any:
+        """The outcome of ``work``, a coroutine, unless this life ends first."""
+        return await Guarded(self, work, None)
+
+    async def never(self) -> NoReturn:
+        """Wait for good: what a dead life does."""
+        while True:
+            await self.platform.loop.create_future()
 
     def resume(self, work: Coroutine[Any, Any, Any], awaited: Any) -> Guarded:
         """Something to await: ``work``, which has already begun and waits for ``awaited``."""

@@ -24,6 +24,7 @@ from typing import Any, TypeVar
 from ..runtime.loop import DeterministicLoop
 from ..runtime.loop_refusals import REFUSED_LOOP_METHODS
 from .errors import SimulationError
+from .lives import current_life
 from .scheduler import Scheduler
 
 T = TypeVar("T")
@@ -243,6 +244,19 @@ class SimulationLoop(DeterministicLoop):
         for future in steppers:
             if not future.done():
                 future.set_result(value)
+
+    # --- tasks ---
+
+    def create_task(self, coro: Any, *, context: Context | None = None, **options: Any) -> Any:  # type: ignore[override]
+        """Start a task; one that code of an object or worker starts by itself dies with it."""
+        life = current_life.get() if context is None else context.get(current_life)
+        if life is not None:
+            coro = life.guard(coro)
+        return super().create_task(coro, context=context, **options)
+
+    def create_free_task(self, coro: Any, **options: Any) -> Any:
+        """Start a task that no life owns but the one that drives it."""
+        return super().create_task(coro, **options)
 
     # --- what a simulated world has no threads for ---
 

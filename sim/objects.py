@@ -151,8 +151,7 @@ class SimObjectHost(SimHost):
         platform = self.platform
         if self.state != DEAD:
             platform.kill(self, "superseded")
-        while True:
-            await platform.loop.create_future()
+        await self.never()
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
         if self.state == DEAD:

@@ -17,6 +17,7 @@ Must not import: the clock or the entropy of the machine; anything that knows wh
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextvars import Context
 from hashlib import blake2b
 from typing import Any
 
@@ -83,6 +84,8 @@ class Platform:
         self.queues = Queues(self)
         self.blobs = ObjectStore(self)
         self.closed = False
+        self.context = Context()
+        """What objects and workers see of the context: nothing of whoever asked."""
         self.calls = 0
         """Requests made so far."""
         self.on_crash: Callable[[Life, BaseException], object] | None = None

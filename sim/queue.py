@@ -15,7 +15,7 @@ Must not import: the platform (it is handed in).
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..runtime.durations import SECOND
 from ..runtime.errors import HostError
@@ -110,10 +110,9 @@ class WorkerHost(SimHost):
             await self._die(fault)
         return reply
 
-    async def _die(self, reason: str) -> None:
+    async def _die(self, reason: str) -> NoReturn:
         self.platform.queues.kill(self, reason)
-        while True:
-            await self.platform.loop.create_future()
+        await self.never()
 
 
 class Queues:

@@ -155,6 +155,7 @@ class Simulation:
         self.platform.queues.consume(ACTIVITY_QUEUE, self.deployment.consume)
         self.host: SimHost = self.platform.host("client")
         """What client calls run on."""
+        self.platform.context.run(host_context.set, self.host)
         self._freezer = Freezer() if freeze_time else None
         if self._freezer is not None:
             self._scheduler.on_advance = self._freezer.move
