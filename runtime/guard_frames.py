@@ -62,18 +62,22 @@ def _classify(filename: str) -> str:
     return USER
 
 
-def trust_as_user(module_name: str) -> None:
-    """Treat the top-level package of a workflow as the user's code, wherever it is installed."""
+def trust_as_user(module_name: str) -> bool:
+    """Treat the top-level package of a workflow as the user's code, wherever it is installed.
+
+    Returns whether that is news.
+    """
     top = sys.modules.get(module_name.partition(".")[0])
     if top is None or not module_name or module_name.startswith("temporal_do."):
-        return
+        return False
     file = getattr(top, "__file__", None)
     paths = list(getattr(top, "__path__", ())) or ([file] if file else [])
-    for path in paths:
-        prefix = path if path == file else path + os.sep
-        if prefix not in _user_folders:
-            _user_folders.append(prefix)
-            _kinds.clear()
+    prefixes = [path if path == file else path + os.sep for path in paths]
+    news = [prefix for prefix in prefixes if prefix not in _user_folders]
+    if news:
+        _user_folders.extend(news)
+        _kinds.clear()
+    return bool(news)
 
 
 def is_user_frame(frame: FrameType) -> bool:
