@@ -1,0 +1,61 @@
+"""Every benchmark runs, at a tiny size, and says what it measured. Nothing here is timed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks.results import Goal, Result, format_number
+from benchmarks.run import BENCHMARKS, main
+
+PEERS = {"events": "simpy", "imports": "temporalio", "replay": "temporalio"}
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_a_benchmark_runs_and_reports_positive_values(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    if name in PEERS:
+        pytest.importorskip(PEERS[name], reason="the peer is not installed")
+    assert main(["--quick", "--only", name, "--output", "json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["quick"] is True
+    results = report["benchmarks"][name]
+    assert results
+    assert all(result["value"] > 0 for result in results)
+    assert {result["ratio"] > 0 for result in results if "peer" in result} == (
+        {True} if name in PEERS else set()
+    )
+
+
+def test_the_text_names_value_unit_and_goal(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--quick", "--only", "year"])
+    text = capsys.readouterr().out
+    assert "idle simulated year" in text
+    assert "goal <= 50 ms" in text
+
+
+def test_every_benchmark_is_in_the_table_and_in_its_document() -> None:
+    root = Path(__file__).resolve().parents[2]
+    helpers = {"__init__", "measuring", "peer_workflows", "results", "run", "workflows"}
+    assert {path.stem for path in (root / "benchmarks").glob("*.py")} - helpers == set(BENCHMARKS)
+    document = (root / "docs" / "benchmarks.md").read_text("utf-8")
+    assert [name for name in BENCHMARKS if f"`{name}`" not in document] == []
+
+
+def test_a_goal_is_judged_by_the_wall_clock_and_a_busy_machine_is_told_apart() -> None:
+    goal = Goal(2)
+    assert Result(name="a", value=1, unit="s", goal=goal).verdict == "met"
+    assert Result(name="a", value=3, unit="s", goal=goal, on_cpu=1).verdict == "busy"
+    assert Result(name="a", value=3, unit="s", goal=goal, on_cpu=3).verdict == "missed"
+    assert Result(name="a", value=3, unit="s").verdict == ""
+    ten_times = Goal(10, at_least=True)
+    assert Result(name="a", value=1, unit="s", ratio=9, ratio_goal=ten_times).verdict == "missed"
+    assert Result(name="a", value=1, unit="s", ratio=11, ratio_goal=ten_times).verdict == "met"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.0525, "0.052"), (1.5, "1.5"), (12.34, "12.3"), (1234.5, "1,234"), (10, "10")]
+)
+def test_numbers_have_the_digits_that_count(value: float, text: str) -> None:
+    assert format_number(value) == text
