@@ -95,7 +95,7 @@ REFUSALS: tuple[Refusal, ...] = (
     ),
     *_all("random", "SystemRandom.random SystemRandom.getrandbits", _RANDOM, "entropy", through=_RANDOMS),
     *_all("secrets", "token_bytes token_hex token_urlsafe randbelow", _RANDOM, "entropy"),
-    *_all("uuid", "uuid1 uuid4 uuid6 uuid7 uuid8", "ctx.uuid4()", "entropy"),
+    *_all("uuid", "uuid1 uuid4 uuid6 uuid7", "ctx.uuid4()", "entropy"),
     *_all("os", "urandom getrandom", _RANDOM, "entropy", through=("secrets",)),
     # --- environment and machine
     *_all("os", "_Environ.__getitem__", _ARGUMENT, "environment", through=_ENVIRON, call="os.environ"),
