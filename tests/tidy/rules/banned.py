@@ -79,6 +79,8 @@ class Owner:
 
 # Every entry is a place where the outside world, or an address, is let in on purpose.
 OWNERS: tuple[Owner, ...] = (
+    Owner("cli/replay.py", ("time.perf_counter_ns",), "says how long a replay took"),
+    Owner("cli/terminal.py", ("os.environ",), "NO_COLOR and TERM decide about colour"),
     Owner("edge_adapter/local/database.py", ("sqlite3",), "the database of the SQLite host"),
     Owner(
         "edge_adapter/local/host.py",
@@ -86,6 +88,28 @@ OWNERS: tuple[Owner, ...] = (
         "the SQLite host is where the clock, the entropy and the threads of one machine come in",
     ),
     Owner("edge_adapter/local/lock.py", ("os.getpid",), "the next process is told who has the database"),
+    Owner("scenarios/order_saga.py", ("asyncio.sleep",), "an activity that takes 20 s of virtual time"),
+    Owner("runtime/activity_watch.py", ("asyncio.sleep",), "heartbeats and leases run on the host's loop"),
+    Owner(
+        "runtime/connection.py",
+        ("asyncio.sleep",),
+        "the pause before a request is made again, on the host's loop",
+    ),
+    Owner(
+        "runtime/guard.py",
+        ("_thread",),
+        "a guard refuses calls of the thread it was entered in, and no others",
+    ),
+    Owner(
+        "runtime/guard_patches.py",
+        ("_thread", "id"),
+        "patches look up what they replaced by identity, and act in the guarded thread only",
+    ),
+    Owner(
+        "runtime/guard_watch.py",
+        ("_thread", "id"),
+        "watched code objects are looked up by identity, in the guarded thread only",
+    ),
     Owner("runtime/guard_frames.py", ("os",), "tells the user's files from the engine's by their paths"),
     Owner("runtime/history/protojson.py", ("open", "os.PathLike"), "reads a history file for the replayer"),
     Owner("runtime/loop_futures.py", ("id",), "a task's hash while asyncio's global weak set takes it in"),
