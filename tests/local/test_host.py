@@ -17,7 +17,7 @@ import pytest
 from temporal_do.edge_adapter.local import DatabaseInUseError, LocalHost
 from temporal_do.runtime import Temporal, Worker, WorkflowContext
 from temporal_do.runtime import activity as activity_module
-from temporal_do.runtime.connection import use_host
+from temporal_do.runtime import use_host
 from temporal_do.runtime.errors import HostError, InvalidArgumentError
 from temporal_do.runtime.host import Commit
 from tests.conformance.actors import Look, Put, WaitForEver, cell, values
