@@ -397,6 +397,17 @@ def test_the_order_is_the_same_on_every_python(version: str) -> None:
     assert json.loads(ran.stdout) == {name: golden(name) for name in PROGRAMS}
 
 
+def test_the_order_is_the_same_on_pyodide_inside_a_task_of_its_loop() -> None:
+    folder, node = os.environ.get("TEMPORAL_DO_PYODIDE"), shutil.which("node")
+    if not folder or not node:
+        pytest.skip("set TEMPORAL_DO_PYODIDE to the folder of the pyodide npm package, and have node on PATH")
+    script = Path(__file__).with_name("run_on_pyodide.mjs")
+    root = Path(__file__).resolve().parents[2]
+    ran = subprocess.run([node, str(script), folder, str(root)], capture_output=True, text=True, timeout=120)
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout.strip().splitlines()[-1]) == {name: golden(name) for name in PROGRAMS}
+
+
 @pytest.mark.skipif(sys.version_info < (3, 13), reason="older versions of asyncio behave differently")
 @pytest.mark.parametrize("name", sorted(PROGRAMS.keys() - UNORDERED_IN_STOCK))
 def test_a_program_runs_as_on_stock_asyncio(name: str) -> None:
