@@ -85,13 +85,14 @@ class Main:
         awaited: Any = self._work
         while awaited is not None:
             frame = getattr(awaited, "cr_frame", None) or getattr(awaited, "ag_frame", None)
-            if frame is not None and not _is_ours(frame.f_code.co_filename):
+            if frame is not None and not is_ours(frame.f_code.co_filename):
                 found = f"{frame.f_code.co_filename}:{frame.f_lineno} in {frame.f_code.co_name}()"
             awaited = getattr(awaited, "cr_await", None) or getattr(awaited, "ag_await", None)
         return found
 
 
-def _is_ours(file: str) -> bool:
+def is_ours(file: str) -> bool:
+    """Does ``file`` belong to this package or to Python, and not to the user?"""
     root = __file__.rsplit("sim", 1)[0]
     return file.startswith((root + "sim", root + "runtime", sys.base_prefix))
 
@@ -102,7 +103,7 @@ class SimulationLoop(DeterministicLoop):
     __slots__ = (
         "_main",
         "_on_blocked",
-        "_on_check",
+        "on_check",
         "_scheduler",
         "_start_ns",
         "_steppers",
@@ -124,7 +125,8 @@ class SimulationLoop(DeterministicLoop):
         )
         self._scheduler = scheduler
         self._on_blocked = on_blocked
-        self._on_check = on_check
+        self.on_check = on_check
+        """Asked before an event once ``check_at`` is reached; the error to raise in the test, or None."""
         self._main: Main | None = None
         self._steppers: list[Any] = []
         self.events = 0
@@ -175,7 +177,7 @@ class SimulationLoop(DeterministicLoop):
             self._run_microtasks()
             if task.done():
                 return
-            error = self._on_check() if self.events >= self.check_at else None
+            error = self.on_check() if self.events >= self.check_at else None
             if error is None:
                 steppers = self._steppers
                 event = scheduler.take()

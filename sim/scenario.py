@@ -1,8 +1,8 @@
 """What a chaos run is given and what it gives back. Data only.
 
-A :class:`Scenario` is an async function over a simulation with the faults it is run under. A :class:`RunResult` is
-everything worth keeping of one run: it can be pickled, written as JSON, and repeated from its tape. Imports no
-runner, no checker.
+A :class:`Scenario` is an async function over a simulation with the faults it is run under. A
+:class:`RunResult` is everything worth keeping of one run: it can be pickled, written as JSON, and repeated
+from its tape. Imports no runner, no checker.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ class Kind(str, Enum):
 class Scenario:
     """A workload and how it is put under stress.
 
-    ``workload`` makes its own world (workers, stubs) in the simulation it is given, so that runs share nothing; an
-    assertion that fails in it is a safety violation. ``faults`` act from the start until ``heal_after_ns`` of
-    virtual time, or until the workload ends; then nothing fails any more and everything must converge within
-    ``settle_ns``. ``step_budget`` and ``time_budget_ns`` bound the whole run.
+    ``workload`` makes its own world (workers, stubs) in the simulation it is given, so that runs share
+    nothing; an assertion that fails in it is a safety violation. ``faults`` act from the start until
+    ``heal_after_ns`` of virtual time, or until the workload ends; then nothing fails any more and everything
+    must converge within ``settle_ns``. ``step_budget`` (events) and ``time_budget_ns`` bound the whole run.
     """
 
     name: str

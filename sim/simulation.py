@@ -286,9 +286,10 @@ class Simulation:
 
         It returns when everything due at that instant has happened as well.
         """
-        await self._sleep_until(self.platform.now() + parse_duration(duration))
+        await self.sleep_until_ns(self.platform.now() + parse_duration(duration))
 
-    async def _sleep_until(self, target_ns: int) -> None:
+    async def sleep_until_ns(self, target_ns: int) -> None:
+        """As ``sleep``, until an instant in ns since the Unix epoch."""
         future: asyncio.Future[None] = self.loop.create_future()
         timer = self._scheduler.at(target_ns, future.set_result, None, rank=AFTERWARDS)
         self._targets.append(target_ns)
@@ -310,7 +311,7 @@ class Simulation:
         SimulationDeadlock when nothing is left that could make it true.
         """
         if isinstance(what, datetime):
-            await self._sleep_until(_instant(what, "run_until"))
+            await self.sleep_until_ns(_instant(what, "run_until"))
             return
         if not callable(what):
             await self.sleep(what)

@@ -20,6 +20,7 @@ Owns the published form of a step. Version 1; a step is a tuple ``(kind, at_ns, 
     get_blob   sender key size                       size -1: there is none
     fault      name key                              a fault was injected
     worker     action namespace task_queue           started or stopped
+    phase      name                                  of a chaos run: "liveness" from here on nothing fails
 
 ``at_ns`` is virtual time, ns since the Unix epoch. ``call``, ``message`` and ``incarnation`` are numbers that
 count up. Records (messages, replies, rows) appear in a step as the objects they are; the digest and the JSON
@@ -60,6 +61,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "get_blob": ("sender", "key", "size"),
     "fault": ("name", "key"),
     "worker": ("action", "namespace", "task_queue"),
+    "phase": ("name",),
 }
 
 Step = tuple[Any, ...]

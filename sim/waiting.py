@@ -25,7 +25,7 @@ def open_workflows(platform: Platform, deployment: Deployment | None) -> list[st
     lines = []
     for key in list(platform.objects):
         if kind_of(key) == WORKFLOW:
-            description = _describe(platform, key)
+            description = describe(platform, key)
             if description is not None and getattr(description, "status", "") == RUNNING:
                 lines.append(_line(platform, description, deployment))
     if len(lines) > SHOWN_MAX:
@@ -33,7 +33,8 @@ def open_workflows(platform: Platform, deployment: Deployment | None) -> list[st
     return lines
 
 
-def _describe(platform: Platform, key: str) -> Any:
+def describe(platform: Platform, key: str) -> Any:
+    """The WorkflowDescription of the newest run of ``key``, from its committed rows; None: there is none."""
     from ..runtime.messages.workflow import DescribeWorkflow, WorkflowDescription
 
     found = platform.objects[key]

@@ -1,0 +1,23 @@
+"""What a checker may know of a run beside its trace: the workflow code that was deployed, and how it ended.
+
+Must not import: the simulation.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+if TYPE_CHECKING:
+    from ...runtime.deployment import Deployment
+
+
+@attrs.frozen(kw_only=True)
+class World:
+    """``settled``: the liveness phase came to its end, so what has not happened never will."""
+
+    deployment: Deployment
+    start_ns: int
+    end_ns: int
+    settled: bool

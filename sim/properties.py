@@ -1,0 +1,187 @@
+"""What users promise about their own workflows: ``always``, ``eventually``, ``sometimes``.
+
+Owns the properties of one simulation and when they are asked: after every event, as long as anything is being
+executed on it. A property is a plain function without arguments; it must not change the world.
+
+- ``always(sim, name, fn)``: ``fn()`` is true (or asserts nothing false) after every event from now on.
+- ``eventually(sim, name, fn, within="1h")``: ``fn()`` becomes true at some instant of the duration, faults
+  or not; without ``within``, before the run ends.
+- ``sometimes(sim, name, condition)``: reached in a run in which ``condition`` was true when it came by here.
+  One run need not reach it; a campaign of runs that never does has failed.
+
+Must not import: the simulation, a checker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from ..runtime.durations import DurationLike, format_duration, parse_duration
+from ..runtime.errors import InvalidArgumentError
+from .scenario import Kind, Violation
+
+if TYPE_CHECKING:
+    from .simulation import Simulation
+
+Condition = Callable[[], object]
+
+STATS_PREFIX = "sometimes:"
+"""In RunResult.stats: this and the name of a ``sometimes``, and how often it was reached; 0 included."""
+
+
+class PropertyViolated(AssertionError):
+    """A property of the user's does not hold. ``name`` is the property's, ``kind`` what sort of failure."""
+
+    def __init__(self, message: str, *, name: str = "", kind: Kind = Kind.SAFETY) -> None:
+        super().__init__(message)
+        self.name = name
+        self.kind = kind
+
+
+def always(sim: Simulation, name: str, fn: Condition) -> None:
+    """Promise that ``fn()`` holds after every event from now on.
+
+    Broken: PropertyViolated is raised where the test waits.
+    """
+    properties_of(sim).add_always(_checked(name, fn), fn)
+
+
+def eventually(sim: Simulation, name: str, fn: Condition, *, within: DurationLike | None = None) -> None:
+    """Promise that ``fn()`` will hold, at the latest ``within`` from now (None: before the run ends)."""
+    within_ns = None if within is None else parse_duration(within, name="within")
+    properties_of(sim).add_eventually(_checked(name, fn), fn, within_ns)
+
+
+def sometimes(sim: Simulation, name: str, condition: object = True) -> bool:
+    """Note that the run came by here, with ``condition`` true or not; returns that truth.
+
+    Call it with False at the start of a workload for states that the code may never come to.
+    """
+    return properties_of(sim).note(_checked(name), bool(condition))
+
+
+def _checked(name: str, fn: object = print) -> str:
+    if not isinstance(name, str) or not name:
+        raise InvalidArgumentError(f"a property's name is a text, not {name!r}")
+    from inspect import iscoroutinefunction
+
+    if not callable(fn) or iscoroutinefunction(fn):
+        raise InvalidArgumentError(f"property {name!r} takes a plain function without arguments, not {fn!r}")
+    return name
+
+
+class Properties:
+    """The properties of one simulation."""
+
+    def __init__(self, sim: Simulation) -> None:
+        self._platform = sim.platform
+        self._inner: Callable[[], BaseException | None] | None = None
+        self._always: list[tuple[str, Condition]] = []
+        self._eventually: list[tuple[str, Condition, int | None]] = []
+        self._sometimes: dict[str, int] = {}
+
+    def add_always(self, name: str, fn: Condition) -> None:
+        """See ``always``."""
+        self._always.append((name, fn))
+        self._watch()
+
+    def add_eventually(self, name: str, fn: Condition, within_ns: int | None) -> None:
+        """See ``eventually``."""
+        end_ns = None
+        if within_ns is not None:
+            end_ns = self._platform.now() + within_ns
+            # The deadline is an event of its own: otherwise it would be noticed at the next one only.
+            self._platform.scheduler.at(end_ns, _nothing, rank=1)
+        self._eventually.append((name, fn, end_ns))
+        self._watch()
+
+    def note(self, name: str, reached: bool) -> bool:
+        """See ``sometimes``."""
+        self._sometimes[name] = self._sometimes.get(name, 0) + reached
+        return reached
+
+    def _watch(self) -> None:
+        loop = self._platform.loop
+        if self._inner is None:
+            self._inner = loop.on_check
+            loop.on_check = self._check
+        loop.check_at = 0
+
+    def _check(self) -> BaseException | None:
+        error: BaseException | None = self._broken()
+        if error is None and self._inner is not None:
+            error = self._inner()
+        if self._always or self._eventually:
+            self._platform.loop.check_at = 0
+        return error
+
+    def _broken(self) -> PropertyViolated | None:
+        for each in self._always:
+            reason = _falsehood(each[1])
+            if reason is not None:
+                self._always.remove(each)
+                return PropertyViolated(f"always {each[0]!r}: {reason}", name=each[0])
+        now = self._platform.now()
+        for waiting in list(self._eventually):
+            name, fn, end_ns = waiting
+            reason = _falsehood(fn)
+            if reason is None:
+                self._eventually.remove(waiting)
+            elif end_ns is not None and now > end_ns:
+                self._eventually.remove(waiting)
+                return PropertyViolated(
+                    f"eventually {name!r}: not within its time, which was over "
+                    f"{format_duration(now - end_ns)} ago: {reason}",
+                    name=name,
+                    kind=Kind.LIVENESS,
+                )
+        return None
+
+    def finish(self) -> list[Violation]:
+        """The run is over: what never became true."""
+        found = []
+        for name, fn, _ in self._eventually:
+            reason = _falsehood(fn)
+            if reason is not None:
+                found.append(
+                    Violation(
+                        checker=name,
+                        kind=Kind.LIVENESS,
+                        message=f"eventually {name!r}: not before the run ended: {reason}",
+                    )
+                )
+        self._eventually.clear()
+        return found
+
+    def reached(self) -> frozenset[str]:
+        """The ``sometimes`` that the run reached."""
+        return frozenset(name for name, count in self._sometimes.items() if count)
+
+    def stats(self) -> dict[str, int]:
+        """How often each ``sometimes`` was reached, those included that were not."""
+        return {f"{STATS_PREFIX}{name}": self._sometimes[name] for name in sorted(self._sometimes)}
+
+
+def _falsehood(fn: Condition) -> str | None:
+    """Why ``fn()`` does not hold; None: it does."""
+    try:
+        return None if fn() else "it is not so"
+    except AssertionError as error:
+        return str(error) or "an assertion in it failed"
+
+
+def _nothing() -> None:
+    """What happens at a deadline."""
+
+
+_PROPERTIES: WeakKeyDictionary[Simulation, Properties] = WeakKeyDictionary()
+
+
+def properties_of(sim: Simulation) -> Properties:
+    """The properties of ``sim``."""
+    found = _PROPERTIES.get(sim)
+    if found is None:
+        found = _PROPERTIES[sim] = Properties(sim)
+    return found

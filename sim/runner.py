@@ -1,0 +1,179 @@
+"""Running one scenario once: faults, then none, then everything must converge, then the checkers.
+
+Owns the phases of a run. *Safety*: the workload runs under faults until it ends or ``heal_after_ns`` are
+over. *Liveness*: nothing fails any more; the workload must end, and within ``settle_ns`` everything must have
+come to rest (see ``settling``). Then the checkers read the trace. What goes wrong on the way becomes a
+Violation and is never raised (see ``verdict``); only BaseExceptions that are no errors (KeyboardInterrupt,
+...) go through.
+
+Invariants: a run is a function of (scenario, seed or tape, faults); neither which checkers read it nor
+whether its trace is kept changes its digest.
+
+Must not import: a checker of its own, the strategies that choose seeds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from .checkers import CHECKERS, Checker, World, check_trace
+from .circles import WINDOW, describe_loop
+from .errors import BudgetExceeded
+from .faults import FaultPlan
+from .properties import properties_of
+from .scenario import RunResult, Scenario, Violation
+from .settling import settle
+from .simulation import Simulation
+from .tape import Tape
+from .verdict import violation_of
+
+_TAIL_KEPT = 10_000
+
+
+class BudgetedSimulation(Simulation):
+    """A simulation of which the whole run, and not only a silence in it, may take so many events."""
+
+    events_max: int | None = None
+
+    def _check(self) -> BaseException | None:
+        error = super()._check()
+        if error is None and self.events_max is not None and self.loop.events >= self.events_max:
+            events, self.events_max = self.events_max, None
+            steps = self.trace.tail(WINDOW)
+            circle, numbers = describe_loop(steps, len(self.trace) - len(steps))
+            found = BudgetExceeded(
+                self._stuck.why(f"the run has taken {events} events and is not over; {circle}"), steps=numbers
+            )
+            return found
+        return error
+
+
+def run_scenario(
+    scenario: Scenario,
+    *,
+    seed: int | str = 0,
+    tape: Tape | str | Path | None = None,
+    faults: FaultPlan | None = None,
+    strict: bool = False,
+    checkers: Iterable[type[Checker]] | None = None,
+    keep_trace: bool = False,
+) -> RunResult:
+    """Run ``scenario`` once and say what was wrong with it.
+
+    ``tape`` repeats a recorded run (its seed and faults replace the others); ``faults`` replace the
+    scenario's; ``checkers`` read the trace afterwards (None: all of them). ``keep_trace``: keep every step
+    while it runs even if no checker wants to read them.
+    """
+    result, simulation = _run(
+        scenario,
+        seed=seed,
+        tape=tape,
+        faults=faults,
+        strict=strict,
+        checkers=checkers,
+        keep_trace=keep_trace,
+    )
+    simulation.close()
+    return result
+
+
+def run_and_keep(
+    scenario: Scenario,
+    *,
+    seed: int | str = 0,
+    tape: Tape | str | Path | None = None,
+    faults: FaultPlan | None = None,
+    strict: bool = False,
+    checkers: Iterable[type[Checker]] | None = None,
+) -> tuple[RunResult, Simulation]:
+    """As ``run_scenario``; gives back the simulation as well, which is over, with all steps of its trace."""
+    result, simulation = _run(
+        scenario, seed=seed, tape=tape, faults=faults, strict=strict, checkers=checkers, keep_trace=True
+    )
+    simulation.close()
+    return result, simulation
+
+
+def _run(
+    scenario: Scenario,
+    *,
+    seed: int | str,
+    tape: Tape | str | Path | None,
+    faults: FaultPlan | None,
+    strict: bool,
+    checkers: Iterable[type[Checker]] | None,
+    keep_trace: bool,
+) -> tuple[RunResult, BudgetedSimulation]:
+    wanted = CHECKERS if checkers is None else tuple(checkers)
+    if tape is not None and not isinstance(tape, Tape):
+        tape = Tape.read(tape)
+    if faults is None and tape is None:
+        faults = scenario.faults
+    if faults is not None and not faults.rates and not faults.placements:
+        faults = None
+    options = {
+        "step_budget": scenario.step_budget,
+        "time_budget": scenario.time_budget_ns / 1_000_000_000,
+        "trace_limit": None if wanted or keep_trace else _TAIL_KEPT,
+        **scenario.options,
+    }
+    simulation = BudgetedSimulation(seed, faults=faults, tape=tape, strict=strict, **options)
+    simulation.events_max = scenario.step_budget
+    violations: list[Violation] = []
+    settled = False
+    with simulation:
+        properties = properties_of(simulation)
+        error = _execute(simulation, scenario)
+        if error is None:
+            try:
+                settled = simulation.execute(settle(simulation, scenario.settle_ns))
+            except Exception as found:
+                error = found
+        problem = error or simulation.take_alert()
+        if problem is not None:
+            violations.append(violation_of(problem, simulation.trace))
+        violations += properties.finish()
+        digest = simulation.digest
+        end_ns = simulation.platform.now()
+        world = World(
+            deployment=simulation.deployment,
+            start_ns=simulation.start_ns,
+            end_ns=end_ns,
+            settled=settled and problem is None,
+        )
+        violations += check_trace(simulation.trace, wanted, world=world)
+    result = RunResult(
+        scenario=scenario.name,
+        seed=simulation.seed,
+        tape=simulation.tape,
+        digest=digest,
+        violations=tuple(violations),
+        stats={**simulation.stats, **properties.stats()},
+        reached=properties.reached(),
+        virtual_ns=end_ns - simulation.start_ns,
+    )
+    return result, simulation
+
+
+def _execute(simulation: Simulation, scenario: Scenario) -> Exception | None:
+    """Both phases up to the end of the workload; what it raised."""
+    scheduler = simulation.platform.scheduler
+    healing = None
+    if simulation.platform.faults is not None:
+        healing = scheduler.at(simulation.start_ns + scenario.heal_after_ns, _heal, simulation)
+    try:
+        simulation.execute(scenario.workload(simulation))  # type: ignore[arg-type]
+    except Exception as error:
+        return error
+    finally:
+        if healing is not None:
+            if healing.when_ns is not None:
+                _heal(simulation)
+            healing.cancel()
+    return None
+
+
+def _heal(simulation: Simulation) -> None:
+    simulation.trace.add(("phase", simulation.platform.now(), "liveness"))
+    simulation.heal()
