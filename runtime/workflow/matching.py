@@ -105,6 +105,8 @@ def match_commands(
             expected, compare = MATCHERS[type(each.command)]
             if type(attributes) is expected:
                 differences = compare(each.command, attributes, event)
+                if expected is ActivityTaskCancelRequested:
+                    differences = _cancel_of(each.machine, attributes, run)
                 if differences is not None:
                     differences = _judged(differences, strictness, run, at, position)
                 if differences is None:
@@ -117,6 +119,15 @@ def match_commands(
     while at < count and type(issued[at].command) is RejectUpdate:
         at += 1
     return Mismatch(at, len(recorded)) if at < count else None
+
+
+def _cancel_of(machine: Any, attributes: ActivityTaskCancelRequested, run: WorkflowRun) -> Differences:
+    """The event names the activity by its event, which only the run can translate."""
+    recorded = run.by_event.get(attributes.scheduled_event_id)
+    if recorded is machine.target:
+        return None
+    known = recorded.command.activity_id if recorded is not None else "?"
+    return [Difference("identity", "activity id", known, machine.target.command.activity_id)]
 
 
 def _judged(

@@ -39,7 +39,7 @@ def nondeterminism_error(
     raised: BaseException | None = None,
 ) -> NondeterminismError:
     """The error for commands that do not fit. ``recorded`` ends before index ``after`` of ``events``."""
-    describe = Describer(run.converter)
+    describe = Describer(run.converter, events)
     replayed_steps = [describe.issued(each) for each in issued]
     recorded_steps = [describe.event(event) for event in recorded]
     later_steps = [describe.event(event) for event in events[after:] if _is_command(event)][:_REST_MAX]

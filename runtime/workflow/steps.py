@@ -6,7 +6,7 @@ here.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -140,8 +140,13 @@ def _workflow(attributes: Any) -> str:
 class Describer:
     """Makes steps; values are decoded as far as they can be."""
 
-    def __init__(self, converter: DataConverter) -> None:
+    def __init__(self, converter: DataConverter, events: Sequence[HistoryEvent] = ()) -> None:
         self._converter = converter
+        self._activity_ids = {
+            event.event_id: event.attributes.activity_id
+            for event in events
+            if isinstance(event.attributes, ha.ActivityTaskScheduled)
+        }
 
     def issued(self, issued: Issued) -> Step:
         """The step of a command the replay issued."""
@@ -162,6 +167,10 @@ class Describer:
             except Exception:
                 found.append(payload.data)
         return tuple(found)
+
+    def activity_id(self, scheduled_event_id: int) -> str:
+        """The id of the activity that an event scheduled."""
+        return self._activity_ids.get(scheduled_event_id, str(scheduled_event_id))
 
     def marker(self, marker: Any) -> Step:
         """A marker, by what it stands for."""
@@ -219,7 +228,9 @@ _EVENTS: dict[type[Any], Callable[[Describer, Any], Step]] = {
     ha.ActivityTaskScheduled: lambda d, x: Step(
         kind="activity", name=_name(x.activity_type), values=d.values(x.input)
     ),
-    ha.ActivityTaskCancelRequested: lambda d, x: Step(kind="cancel activity", name=str(x.scheduled_event_id)),
+    ha.ActivityTaskCancelRequested: lambda d, x: Step(
+        kind="cancel activity", name=d.activity_id(x.scheduled_event_id)
+    ),
     hm.MarkerRecorded: lambda d, x: d.marker(x),
     hc.StartChildWorkflowExecutionInitiated: lambda d, x: Step(
         kind="child", name=_name(x.workflow_type), target=x.workflow_id, values=d.values(x.input)

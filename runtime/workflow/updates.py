@@ -97,12 +97,12 @@ def _signal_failed(run: WorkflowRun, error: BaseException) -> None:
 
 def deliver(run: WorkflowRun, update: AdmittedUpdate) -> None:
     """Validate an update of a live task; start its handler, or reject it."""
+    if run.closing is not None:
+        return  # nobody looked at it: who closes the run tells its caller, or hands it on
     handler = (run.updates or {}).get(update.name)
     problem: BaseException | None = None
     arguments: tuple[Any, ...] = ()
-    if run.closing is not None:
-        problem = InvalidArgumentError("the workflow ended before it looked at the update")
-    elif handler is None:
+    if handler is None:
         known = ", ".join(sorted(run.updates or ())) or "none"
         problem = InvalidArgumentError(f"no update handler {update.name!r}; this workflow has: {known}")
     else:

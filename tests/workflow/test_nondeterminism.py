@@ -578,3 +578,26 @@ def test_an_unregistered_workflow_is_named() -> None:
     result = replay_history(HISTORY, [other], guard=NullGuard())
     assert result.error is not None
     assert "'order', which was not given; given: 'other'" in str(result.error)
+
+
+def test_cancelling_another_activity_than_the_history_is_found() -> None:
+    chosen = [0]
+
+    async def workflow(ctx: Any, customer: str) -> Any:
+        tasks = [asyncio.ensure_future(ctx.activity(f"charge-{n}", charge, n)) for n in range(2)]
+        await asyncio.sleep(0)
+        await ctx.sleep("wait", "1m")
+        tasks[chosen[0]].cancel()
+        await ctx.sleep("more", "1m")
+
+    run = WorkflowTester(define_workflow("order", workflow), "bob")
+    run.commands()
+    run.fire_timer("wait")
+    run.commands()
+    assert replay(workflow, run.history()).ok
+    chosen[0] = 1
+    error = replay(workflow, run.history()).error
+    assert isinstance(error, NondeterminismError)
+    assert error.fields["event_id"] == 13
+    assert error.fields["recorded"][1]["text"] == "cancel activity '1'"
+    assert error.fields["replayed"][1]["text"] == "cancel activity '2'"

@@ -197,3 +197,11 @@ def test_an_update_that_ends_the_wait_of_the_workflow_is_still_completed(start: 
     run.commands()
     run.update("u1", "finish")
     assert [type(command) for command in run.commands()] == [AcceptUpdate, CompleteUpdate, CompleteWorkflow]
+
+
+def test_an_update_that_comes_with_the_end_is_left_to_the_next_run(start: Start) -> None:
+    run = start(cart)
+    run.commands()
+    run.signal("checkout")
+    run.update("u1", "add", "apple")
+    assert [type(command) for command in run.commands()] == [CompleteWorkflow]
