@@ -151,6 +151,13 @@ class NondeterminismError(TemporalError):
     fault = "user"
 
 
+def _told(cause: BaseException | str | None) -> str:
+    """The cause in words: our own errors speak for themselves, others need their type."""
+    if cause is None or isinstance(cause, (str, TemporalError)):
+        return str(cause)
+    return f"{type(cause).__name__}: {cause}" if str(cause) else type(cause).__name__
+
+
 class WorkflowTaskFailedError(TemporalError):
     """A workflow task failed (a bug in workflow code, nondeterminism); the workflow itself stays open."""
 
@@ -167,9 +174,11 @@ class WorkflowTaskFailedError(TemporalError):
         line: int = 0,
         **fields: Any,
     ) -> None:
-        where = f" at {file}:{line}" if file else ""
+        why = _told(cause)
+        place = f"{file}:{line}"
+        where = f" at {place}" if file and place not in why else ""
         super().__init__(
-            message or f"workflow task of {workflow_id!r} failed (attempt {attempt}){where}: {cause}",
+            message or f"workflow task of {workflow_id!r} failed (attempt {attempt}){where}: {why}",
             workflow_id=workflow_id,
             attempt=attempt,
             cause=cause,

@@ -58,7 +58,12 @@ class WorkflowExecutor:
         if self._tell is None:
             return
         if not isinstance(error, WorkflowTaskFailedError):
-            error = WorkflowTaskFailedError(workflow_id=task.workflow_id, attempt=task.attempt, cause=error)
+            from ..runtime.workflow.location import line_of, of_traceback
+
+            file, line = line_of(of_traceback(error))
+            error = WorkflowTaskFailedError(
+                workflow_id=task.workflow_id, attempt=task.attempt, cause=error, file=file, line=line
+            )
         self._tell(error)
 
     def evict(self, key: str) -> None:
