@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ...runtime.connection import host_context
 from ...runtime.deployment import Deployment
-from ...runtime.durations import DurationLike, parse_duration
+from ...runtime.durations import SECOND, DurationLike, parse_duration
 from ...runtime.errors import HostError, InvalidArgumentError
 from ...runtime.messages.activity import ACTIVITY_QUEUE
 from ...runtime.messages.workflow import Poke
@@ -47,6 +47,8 @@ logger = logging.getLogger("temporal_do.local")
 
 ACTIVITIES_MAX: Final = 100
 OBJECTS_MAX: Final = 10_000
+SWEEP_INTERVAL_NS: Final = SECOND
+"""So often at most idle objects are looked for."""
 IDENTITY: Final = "local"
 """The same in every process, because only one at a time has the database: a restarted worker takes the place
 of the one that was killed."""
@@ -99,6 +101,7 @@ class LocalHost:
         self._ticker: Ticker
         self._queues: dict[str, LocalQueue] = {}
         self._latest_ns = 0
+        self._swept_ns = 0
 
     # --- beginning and end ---
 
@@ -119,6 +122,11 @@ class LocalHost:
             self._objects = Objects(
                 self, self._database, self._actors, self._executor, loop, context, self._ticker
             )
+        except BaseException:
+            self._loop = None
+            self._database.close()
+            raise
+        try:
             self.consume(ACTIVITY_QUEUE, self.deployment.consume, concurrency=self._activities_max)
             for key in self._database.objects_with_outbox():
                 _forget(self._objects.deliver(key, Poke()))
@@ -257,7 +265,9 @@ class LocalHost:
         for queue in self._queues.values():
             queue.deliver(now_ns)
             moments.append(queue.next_ns())
-        objects.drop_idle(now_ns, self._idle_ns, self._objects_max)
+        if now_ns - self._swept_ns >= SWEEP_INTERVAL_NS:
+            self._swept_ns = now_ns
+            objects.drop_idle(now_ns, self._idle_ns, self._objects_max)
         return min((moment for moment in moments if moment is not None), default=None)
 
     async def _run_in_thread(self, call: Callable[[], Any]) -> Any:

@@ -15,9 +15,8 @@ from typing import Any
 import pytest
 
 from temporal_do.edge_adapter.local import DatabaseInUseError, LocalHost
-from temporal_do.runtime import Temporal, Worker, WorkflowContext
+from temporal_do.runtime import Temporal, Worker, WorkflowContext, use_host
 from temporal_do.runtime import activity as activity_module
-from temporal_do.runtime import use_host
 from temporal_do.runtime.errors import HostError, InvalidArgumentError
 from temporal_do.runtime.host import Commit
 from tests.conformance.actors import Look, Put, WaitForEver, cell, values
@@ -275,7 +274,7 @@ def test_idle_objects_leave_memory_and_those_with_callers_stay() -> None:
             for n in range(20):
                 await host.call(f"Box/local/{n}", Put(rows=(("t", 1, n),)))
             await asyncio.sleep(0)
-            host._tick(host.now())
+            host._tick(host.now() + 1_000_000_000)
             assert len(host._objects) == 5
             assert host._objects.find("Box/local/busy") is not None
             assert host._objects.find("Box/local/19") is not None, "the oldest go first"

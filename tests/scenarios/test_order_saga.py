@@ -28,8 +28,8 @@ def test_orders_survive_whatever_the_platform_does() -> None:
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("block", range(20))
-def test_orders_survive_thousands_of_runs(block: int) -> None:
+@pytest.mark.parametrize("block", range(10))
+def test_orders_survive_a_thousand_runs(block: int) -> None:
     scenarios.run("order_saga", seeds=range(100 * block, 100 * block + 100)).check()
 
 
