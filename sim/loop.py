@@ -249,7 +249,7 @@ class SimulationLoop(DeterministicLoop):
 
     # --- tasks ---
 
-    def create_task(self, coro: Any, *, context: Context | None = None, **options: Any) -> Any:  # type: ignore[override]
+    def create_task(self, coro: Any, *, context: Context | None = None, **options: Any) -> Any:
         """Start a task; one that code of an object or worker starts by itself dies with it."""
         life = current_life.get() if context is None else context.get(current_life)
         if life is not None:

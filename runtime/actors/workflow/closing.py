@@ -195,7 +195,7 @@ def end_retention(state: WorkflowState, turn: Turn, run_id: str, limits: Limits)
     turn.drop_table(run.events_table)
     turn.delete("run", run_id)
     turn.delete("start", run_id)
-    for table in ("request", "update"):
+    for table in ("request", "update", "late"):
         for key_, row in list(state.table(table).items()):
             if row.run_id == run_id:
                 turn.delete(table, key_)
@@ -213,16 +213,17 @@ def _let_go_of_children(state: WorkflowState, run: Run, turn: Turn, keep: frozen
             continue
         receiver = workflow_key(run.start.namespace, child.workflow_id)
         request_id = f"parent-close:{run.run_id}:{child.initiated_event_id}"
+        known_as = run.writer_of(child.initiated_event_id)
         if child.parent_close_policy == "PARENT_CLOSE_POLICY_REQUEST_CANCEL":
             request = RequestCancelWorkflow(
-                request_id=request_id, reason="parent workflow closed", child_of_run_id=run.run_id
+                request_id=request_id, reason="parent workflow closed", child_of_run_id=known_as
             )
             turn.send(receiver, request)
         elif child.parent_close_policy != "PARENT_CLOSE_POLICY_ABANDON":
             turn.send(
                 receiver,
                 TerminateWorkflow(
-                    request_id=request_id, reason="by parent close policy", child_of_run_id=run.run_id
+                    request_id=request_id, reason="by parent close policy", child_of_run_id=known_as
                 ),
             )
 

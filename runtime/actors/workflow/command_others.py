@@ -122,7 +122,7 @@ def signal_external(app: Application, command: SignalExternalWorkflow) -> None:
                 ),
             ),
             run_id=command.run_id,
-            child_of_run_id=app.run.run_id if command.child_workflow_only else "",
+            child_of_run_id=_parent_run_id(app, command.workflow_id) if command.child_workflow_only else "",
             reply_to=app.state.key,
             reply_run_id=app.run.run_id,
             reply_initiated_event_id=event_id,
@@ -153,12 +153,20 @@ def cancel_external(app: Application, command: RequestCancelExternalWorkflow) ->
             run_id=command.run_id,
             reason=command.reason,
             external_execution=WorkflowExecutionRecord(workflow_id=start.workflow_id, run_id=app.run.run_id),
-            child_of_run_id=app.run.run_id if command.child_workflow_only else "",
+            child_of_run_id=_parent_run_id(app, command.workflow_id) if command.child_workflow_only else "",
             reply_to=app.state.key,
             reply_run_id=app.run.run_id,
             reply_initiated_event_id=event_id,
         ),
     )
+
+
+def _parent_run_id(app: Application, workflow_id: str) -> str:
+    """The run that the child ``workflow_id`` knows as its parent: not this one if a reset took it over."""
+    for child in app.state.table("child").values():
+        if child.workflow_id == workflow_id:
+            return app.run.writer_of(child.initiated_event_id)
+    return app.run.run_id
 
 
 def _await_outcome(app: Application, event_id: int, kind: str, workflow_id: str, run_id: str) -> None:

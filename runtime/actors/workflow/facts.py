@@ -44,17 +44,26 @@ from ...policies import WorkflowStatus
 from . import tasks
 from .events import BUFFERED, append, arrive, buffer
 from .limits import Limits
-from .rows import PendingActivity, PendingChild, PendingExternal
+from .rows import LateFact, PendingActivity, PendingChild, PendingExternal
 from .state import Run, WorkflowState
 
 OK = Ok()
 
 
-def _run_meant(state: WorkflowState, run_id: str) -> Run | None:
-    """The open run that a fact for ``run_id`` concerns: that run, or the one a reset made of it."""
+def _run_meant(state: WorkflowState, message: Any, turn: Turn) -> Run | None:
+    """The open run that a fact concerns: the one that asked, or what resets have made of it.
+
+    A fact for a closed run is kept as long as that run: it may be reset.
+    """
     run = state.open_run()
-    if run is None or run_id in (run.run_id, run.start.reset_from_run_id):
+    if run is not None and run.writer_of(message.initiated_event_id) == message.run_id:
         return run
+    closed = state.run(message.run_id) if message.run_id else None
+    if closed is not None and not closed.is_open:
+        order = 2 if type(message) is ChildClosed else 1
+        key = f"{message.run_id}:{message.initiated_event_id:08}:{order}"
+        if state.get("late", key) is None:
+            turn.put("late", key, LateFact(run_id=message.run_id, fact=message))
     return None
 
 
@@ -142,7 +151,7 @@ _ACTIVITY_ENDS = {
 
 def child_started(state: WorkflowState, message: ChildStarted, turn: Turn, limits: Limits) -> Ok:
     """A child runs."""
-    run = _run_meant(state, message.run_id)
+    run = _run_meant(state, message, turn)
     child: PendingChild | None = state.get("child", message.initiated_event_id) if run else None
     if run is None or child is None or child.started_event_id:
         return OK
@@ -174,7 +183,7 @@ def child_started(state: WorkflowState, message: ChildStarted, turn: Turn, limit
 
 def child_start_failed(state: WorkflowState, message: ChildStartFailed, turn: Turn, limits: Limits) -> Ok:
     """A child could not be started: its workflow id is taken."""
-    run = _run_meant(state, message.run_id)
+    run = _run_meant(state, message, turn)
     child: PendingChild | None = state.get("child", message.initiated_event_id) if run else None
     if run is None or child is None or child.started_event_id:
         return OK
@@ -222,7 +231,7 @@ _CHILD_ENDS: dict[str, tuple[str, Callable[..., Any], Callable[[ChildClosed], di
 
 def child_closed(state: WorkflowState, message: ChildClosed, turn: Turn, limits: Limits) -> Ok:
     """A child's whole chain of runs is over."""
-    run = _run_meant(state, message.run_id)
+    run = _run_meant(state, message, turn)
     child: PendingChild | None = state.get("child", message.initiated_event_id) if run else None
     if run is None or child is None:
         return OK
@@ -277,7 +286,7 @@ def external_cancel_resolved(
 def _external_resolved(
     state: WorkflowState, message: Any, turn: Turn, limits: Limits, delivered: Any, failed: Any
 ) -> Ok:
-    run = _run_meant(state, message.run_id)
+    run = _run_meant(state, message, turn)
     pending: PendingExternal | None = state.get("external", message.initiated_event_id) if run else None
     if run is None or pending is None:
         return OK

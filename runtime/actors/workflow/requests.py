@@ -41,10 +41,8 @@ READ_PAGE_EVENTS = 2_000
 
 def _find(state: WorkflowState, run_id: str, child_of_run_id: str = "") -> Run | Refusal:
     """The open run that is meant, or why there is none."""
-    run = state.run(run_id)
-    if run is None or (
-        child_of_run_id and (run.start.parent is None or run.start.parent.run_id != child_of_run_id)
-    ):
+    run = state.run("" if child_of_run_id else run_id)
+    if run is None or (child_of_run_id and not _is_child(run, child_of_run_id, run_id)):
         return Refusal(code="not_found", message="no such workflow run")
     if not run.is_open:
         return Refusal(
@@ -53,6 +51,14 @@ def _find(state: WorkflowState, run_id: str, child_of_run_id: str = "") -> Run |
             fields={"status": run.status, "run_id": run.run_id},
         )
     return run
+
+
+def _is_child(run: Run, parent_run_id: str, first_run_id: str) -> bool:
+    """Does ``run`` belong to the child of that run, whose chain of runs began with ``first_run_id``?"""
+    start = run.start
+    if start.parent is None or start.parent.run_id != parent_run_id:
+        return False
+    return first_run_id in ("", start.first_run_id)
 
 
 def handle_signal(state: WorkflowState, message: SignalWorkflow, turn: Turn, limits: Limits) -> object:

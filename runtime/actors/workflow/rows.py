@@ -11,6 +11,7 @@
     buffered   number               BufferedEvent       /   arrived during a workflow task
     update     update id            UpdateRow       until the run's retention ends
     request    request id           RequestRow      until the run's retention ends
+    late       run, event, order    LateFact        until the run's retention ends
 """
 
 from __future__ import annotations
@@ -26,6 +27,14 @@ Payloads = tuple[Payload, ...]
 
 @record
 class CurrentRun:
+    run_id: str
+
+
+@record
+class Origin:
+    """Up to ``last_event_id`` a run's history was written by the run ``run_id``: a reset has copied it."""
+
+    last_event_id: int
     run_id: str
 
 
@@ -51,7 +60,7 @@ class RunStart:
     header: Header | None = None
     parent: ParentLink | None = None
     schedule_key: str = ""
-    reset_from_run_id: str = ""
+    origins: tuple[Origin, ...] = ()
 
 
 @record
@@ -153,3 +162,11 @@ class RequestRow:
 
     kind: str
     run_id: str
+
+
+@record
+class LateFact:
+    """What became of something that the closed run ``run_id`` had asked for; a reset of it will want to know."""
+
+    run_id: str
+    fact: Any

@@ -68,6 +68,13 @@ class Run:
         """Can this run still change?"""
         return self.status == RUNNING
 
+    def writer_of(self, event_id: int) -> str:
+        """The run that wrote this event: others know what it asked for under that run's id."""
+        for origin in self.start.origins:
+            if event_id <= origin.last_event_id:
+                return origin.run_id
+        return self.run_id
+
     def to_row(self) -> RunRow:
         """This run as a row."""
         return RunRow(**{name: getattr(self, name) for name in _FIELDS})

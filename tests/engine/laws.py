@@ -1,0 +1,165 @@
+"""The laws every history and every world keeps, whatever went wrong on the way."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from temporal_do.runtime.history import EventType, History, HistoryEvent
+from temporal_do.runtime.keys import ACTIVITY, VISIBILITY, WORKFLOW, history_key, kind_of
+from temporal_do.sim import Replayer, Simulation
+from temporal_do.sim.produced import produced_histories
+
+ENDS_OF_ACTIVITIES = (
+    EventType.ACTIVITY_TASK_COMPLETED,
+    EventType.ACTIVITY_TASK_FAILED,
+    EventType.ACTIVITY_TASK_TIMED_OUT,
+    EventType.ACTIVITY_TASK_CANCELED,
+)
+ENDS_OF_CHILDREN = (
+    EventType.CHILD_WORKFLOW_EXECUTION_COMPLETED,
+    EventType.CHILD_WORKFLOW_EXECUTION_FAILED,
+    EventType.CHILD_WORKFLOW_EXECUTION_CANCELED,
+    EventType.CHILD_WORKFLOW_EXECUTION_TIMED_OUT,
+    EventType.CHILD_WORKFLOW_EXECUTION_TERMINATED,
+    EventType.START_CHILD_WORKFLOW_EXECUTION_FAILED,
+)
+ENDS_OF_RUNS = (
+    EventType.WORKFLOW_EXECUTION_COMPLETED,
+    EventType.WORKFLOW_EXECUTION_FAILED,
+    EventType.WORKFLOW_EXECUTION_TIMED_OUT,
+    EventType.WORKFLOW_EXECUTION_CANCELED,
+    EventType.WORKFLOW_EXECUTION_TERMINATED,
+    EventType.WORKFLOW_EXECUTION_CONTINUED_AS_NEW,
+)
+
+
+def of_type(history: History, *types: str) -> list[HistoryEvent]:
+    """The events of these types, in order."""
+    return [found for found in history.events if found.event_type in types]
+
+
+def check_history(history: History) -> None:
+    """Every law that speaks of one history."""
+    check_event_ids_have_no_gaps(history)
+    check_every_activity_ends_at_most_once(history)
+    check_every_child_ends_at_most_once(history)
+    check_no_timer_fires_early(history)
+    check_each_timer_ends_at_most_once(history)
+    check_nothing_follows_the_end(history)
+    check_no_signal_is_recorded_twice(history)
+    check_workflow_tasks_alternate(history)
+
+
+def check_event_ids_have_no_gaps(history: History) -> None:
+    assert [found.event_id for found in history.events] == list(range(1, len(history.events) + 1))
+
+
+def check_every_activity_ends_at_most_once(history: History) -> None:
+    scheduled = {found.event_id for found in of_type(history, EventType.ACTIVITY_TASK_SCHEDULED)}
+    ends = Counter(found.attributes.scheduled_event_id for found in of_type(history, *ENDS_OF_ACTIVITIES))
+    assert set(ends) <= scheduled
+    assert all(count == 1 for count in ends.values()), ends
+
+
+def check_every_child_ends_at_most_once(history: History) -> None:
+    ends = Counter(found.attributes.initiated_event_id for found in of_type(history, *ENDS_OF_CHILDREN))
+    assert all(count == 1 for count in ends.values()), ends
+
+
+def check_no_timer_fires_early(history: History) -> None:
+    started = {found.event_id: found for found in of_type(history, EventType.TIMER_STARTED)}
+    for fired in of_type(history, EventType.TIMER_FIRED):
+        start = started[fired.attributes.started_event_id]
+        assert fired.event_time - start.event_time >= start.attributes.start_to_fire_timeout
+
+
+def check_each_timer_ends_at_most_once(history: History) -> None:
+    ends = Counter(
+        found.attributes.started_event_id
+        for found in of_type(history, EventType.TIMER_FIRED, EventType.TIMER_CANCELED)
+    )
+    assert all(count == 1 for count in ends.values()), ends
+
+
+def check_nothing_follows_the_end(history: History) -> None:
+    ends = of_type(history, *ENDS_OF_RUNS)
+    assert len(ends) <= 1
+    assert not ends or ends[0] is history.events[-1]
+
+
+def check_no_signal_is_recorded_twice(history: History) -> None:
+    ids = [found.attributes.request_id for found in of_type(history, EventType.WORKFLOW_EXECUTION_SIGNALED)]
+    assert len(ids) == len(set(ids)), ids
+
+
+def check_workflow_tasks_alternate(history: History) -> None:
+    state = "none"
+    for found in history.events:
+        if found.event_type == EventType.WORKFLOW_TASK_SCHEDULED:
+            assert state == "none", found
+            state = "scheduled"
+        elif found.event_type == EventType.WORKFLOW_TASK_STARTED:
+            assert state == "scheduled", found
+            state = "started"
+        elif found.event_type in (
+            EventType.WORKFLOW_TASK_COMPLETED,
+            EventType.WORKFLOW_TASK_FAILED,
+            EventType.WORKFLOW_TASK_TIMED_OUT,
+        ):
+            assert state == "started", found
+            state = "none"
+
+
+def check_at_most_one_open_run_at_a_time(histories: Iterable[History]) -> None:
+    runs: dict[str, list[tuple[int, int]]] = {}
+    for history in histories:
+        first, last = history.events[0], history.events[-1]
+        resets = [
+            found.event_time
+            for found in of_type(history, EventType.WORKFLOW_TASK_FAILED)
+            if found.attributes.cause == "WORKFLOW_TASK_FAILED_CAUSE_RESET_WORKFLOW"
+        ]
+        begin = resets[-1] if resets else first.event_time
+        runs.setdefault(first.attributes.workflow_id, []).append((begin, last.event_time))
+    for spans in runs.values():
+        spans.sort()
+        for (_, end), (begin, _) in zip(spans, spans[1:], strict=False):
+            assert begin >= end
+
+
+def check_every_history_replays(histories: Iterable[History], workflows: Sequence[Any]) -> None:
+    replayer = Replayer(workflows=list(workflows))
+    for history in histories:
+        report = replayer.replay(history)
+        assert report.ok, str(report)
+
+
+def histories_of(simulation: Simulation) -> tuple[History, ...]:
+    """Every history there is, from committed rows."""
+    return tuple(found.history for found in produced_histories(simulation.platform))
+
+
+def check_nothing_is_stuck(simulation: Simulation) -> None:
+    """Call it when all is quiet: every outbox is empty and every closed run is in its archive."""
+    objects = simulation.platform.objects
+    for key, found in objects.items():
+        assert not found.tables.get("outbox"), f"the outbox of {key} holds {list(found.tables['outbox'])}"
+    for key, found in objects.items():
+        if kind_of(key) != WORKFLOW:
+            continue
+        rows = found.read(simulation.platform.strict)
+        for run_id, start in rows.get("start", {}).items():
+            if rows["run"][run_id].close_ns:
+                archive = objects[history_key(start.namespace, run_id)].read(simulation.platform.strict)
+                assert archive["event"] == rows[f"events:{run_id}"], f"the archive of {run_id} differs"
+                assert archive["meta"]["run"].closed
+
+
+def check_nothing_is_kept(simulation: Simulation) -> None:
+    """Call it after every retention: workflows and activities have no rows left, the index no records."""
+    for key, found in simulation.platform.objects.items():
+        if kind_of(key) in (ACTIVITY, VISIBILITY, WORKFLOW):
+            left = {name: list(table) for name, table in found.tables.items() if table}
+            assert not left, f"{key} still holds {left}"
