@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 from collections.abc import Callable
 from typing import Any
 
@@ -154,3 +155,8 @@ def test_a_bug_planted_in_the_engine_is_found(
     assert f"seeds=[{seed}]" in str(report)
     with pytest.raises(scenarios.ScenarioFailedError, match=f"seed {seed}: "):
         report.check()
+
+
+def test_the_example_of_the_package_is_true() -> None:
+    outcome = doctest.testmod(scenarios)
+    assert (outcome.failed, outcome.attempted) == (0, 2)
