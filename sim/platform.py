@@ -85,7 +85,7 @@ class Platform:
         self.blobs = ObjectStore(self)
         self.closed = False
         self.context = Context()
-        """What objects and workers see of the context: nothing of whoever asked."""
+        """What objects and workers see of the context: that of the last deployment, nothing of whoever asks."""
         self.calls = 0
         """Requests made so far."""
         self.on_crash: Callable[[Life, BaseException], object] | None = None

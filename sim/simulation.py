@@ -155,7 +155,7 @@ class Simulation:
         self.platform.queues.consume(ACTIVITY_QUEUE, self.deployment.consume)
         self.host: SimHost = self.platform.host("client")
         """What client calls run on."""
-        self.platform.context.run(host_context.set, self.host)
+        self.platform.context = self._context()
         self._freezer = Freezer() if freeze_time else None
         if self._freezer is not None:
             self._scheduler.on_advance = self._freezer.move
@@ -224,7 +224,11 @@ class Simulation:
     # --- workers ---
 
     def run(self, worker: Worker) -> None:
-        """Deploy ``worker``: it takes the tasks of its task queue from now on, those that wait included."""
+        """Deploy ``worker``: it takes the tasks of its task queue from now on, those that wait included.
+
+        Its activities see the context variables as they are now.
+        """
+        self.platform.context = self._context()
         self.deployment.add(worker)
         self.trace.add(("worker", self.platform.now(), "started", worker.namespace, worker.task_queue))
         self._context().run(self.loop.create_task, self._announce(worker))
