@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 IDENTITY = "client"
+REJECT_CONDITIONS = ("", "not_open", "not_completed_cleanly")
 
 
 def new_id(host: Host) -> str:
@@ -214,7 +215,15 @@ class WorkflowHandle(Generic[R]):
         return TemporalError(f"the run ended as {status_word(closed.status)}")
 
     async def query(self, name: str, *args: Any, result_type: Any = Any, reject_condition: str = "") -> Any:
-        """Ask the workflow's query handler ``name``. Raises QueryFailedError, QueryRejectedError."""
+        """Ask the workflow's query handler ``name``.
+
+        ``reject_condition``: ``"not_open"`` asks running workflows only, ``"not_completed_cleanly"`` those too
+        that completed. Raises QueryFailedError, QueryRejectedError.
+        """
+        if reject_condition not in REJECT_CONDITIONS:
+            raise InvalidArgumentError(
+                f"reject_condition must be 'not_open', 'not_completed_cleanly' or '', not {reject_condition!r}"
+            )
         message = QueryWorkflow(
             query_id=new_id(self._temporal.host()),
             query_type=_name(name, "query"),

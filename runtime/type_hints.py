@@ -32,8 +32,7 @@ _hints: WeakKeyDictionary[Any, tuple[tuple[Any, ...], Any]] = WeakKeyDictionary(
 def hints_of(function: Callable[..., Any]) -> tuple[tuple[Any, ...], Any]:
     """Return (hints of the positional parameters, hint of the result) of `function`.
 
-    `self` and the context (a first parameter named `ctx` or `context`, or annotated with a class whose name
-    ends in Context) are left out. What is not annotated, or cannot be resolved, is Any.
+    `self` is left out; a workflow's context is not. What is not annotated, or cannot be resolved, is Any.
     """
     key = getattr(function, "__func__", function)
     try:
@@ -59,14 +58,8 @@ def _compute_hints(function: Callable[..., Any]) -> tuple[tuple[Any, ...], Any]:
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     if positional and positional[0].name in ("self", "cls"):
         positional = positional[1:]
-    if positional and _is_context(positional[0].name, resolved.get(positional[0].name)):
-        positional = positional[1:]
     result = resolved.get("return", Any)
     return tuple([resolved.get(p.name, Any) for p in positional]), result
-
-
-def _is_context(name: str, hint: Any) -> bool:
-    return name in ("ctx", "context") or (isinstance(hint, type) and hint.__name__.endswith("Context"))
 
 
 def resolve_annotations(owner: Any) -> dict[str, Any]:

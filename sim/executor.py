@@ -45,7 +45,8 @@ class WorkflowExecutor:
         inner = self._inner
         if inner is None:
             inner = self._inner = self._make()
-        self.platform.progressed()
+        if task.attempt <= 1:  # the same task again is no progress
+            self.platform.progressed()
         return await inner.execute(key, task)
 
     def _make(self) -> Any:

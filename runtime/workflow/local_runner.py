@@ -38,10 +38,13 @@ async def run_attempts(machine: LocalActivityMachine, deadline: float) -> LocalO
     while True:
         try:
             value = await _attempt(machine)
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
+            task = asyncio.current_task()
+            if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+                raise
             from ..failures import failure_from_exception
 
-            failure = failure_from_exception(error, machine.run.converter)
+            failure = failure_from_exception(_ordinary(error), machine.run.converter)
         else:
             return _result(machine, value, attempt)
         pause_ns = _next_pause(machine, failure, attempt, int((loop.time() - started) * SECOND))
@@ -74,6 +77,15 @@ async def _attempt(machine: LocalActivityMachine) -> Any:
         from ..failures import TimeoutType
 
         raise TimeoutFailure("Local activity timed out", timeout_type=TimeoutType.START_TO_CLOSE) from error
+
+
+def _ordinary(error: BaseException) -> BaseException:
+    """A CancelledError that nobody asked for is a failure like any other."""
+    if not isinstance(error, asyncio.CancelledError):
+        return error
+    from ..failures import ApplicationError
+
+    return ApplicationError(str(error) or "raised asyncio.CancelledError by itself", type="CancelledError")
 
 
 def _result(machine: LocalActivityMachine, value: Any, attempt: int) -> LocalOutcome:

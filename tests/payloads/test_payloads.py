@@ -353,22 +353,19 @@ def test_text_is_a_payload_of_json() -> None:
     assert text_payload("a") == converter.to_payload("a")
 
 
-def test_the_hints_of_a_function_leave_out_self_and_the_context() -> None:
-    class Context:
-        pass
-
+def test_the_hints_of_a_function_are_those_of_its_positional_parameters_in_order() -> None:
     def workflow(ctx: Any, order: Order, count: int = 1, *rest: int, flag: bool = False) -> list[Item]:
         return []
 
-    def annotated(c: Context, x: int) -> None: ...
+    def shadowing(context: Order, x: int) -> None: ...
 
     def bare(a, b=1):  # type: ignore[no-untyped-def]
         return a
 
-    assert hints_of(workflow) == ((Order, int), list[Item])
+    assert hints_of(workflow) == ((Any, Order, int), list[Item])
     assert hints_of(workflow) is hints_of(workflow)
     assert hints_of(bare) == ((Any, Any), Any)
-    assert hints_of(annotated)[0] == (Any, int)  # a local class: its name cannot be resolved
+    assert hints_of(shadowing)[0] == (Order, int)
 
 
 def test_an_annotation_that_cannot_be_resolved_is_any_and_the_others_stay() -> None:

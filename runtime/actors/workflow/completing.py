@@ -58,10 +58,11 @@ def handle_completed(
         )
         terminate(state, run, turn, limits, reason=reason)
         return OK
-    if flush_buffer(state, run, turn) or message.more or updates.waiting(state, run.run_id):
-        tasks.schedule(state, run, turn, limits)
-    else:
+    unseen = flush_buffer(state, run, turn) or updates.waiting(state, run.run_id)
+    if not unseen:  # a query sees what came before it; a long local activity (``more``) does not hold it up
         tasks.dispatch_queries(state, run, turn)
+    if unseen or message.more:
+        tasks.schedule(state, run, turn, limits)
     return OK
 
 

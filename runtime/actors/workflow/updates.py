@@ -27,6 +27,7 @@ from ...history import (
     WorkflowExecutionUpdateCompleted,
 )
 from ...messages.workflow import UpdateReply, UpdateWorkflow
+from ...policies import status_word
 from ...records import evolve
 from . import tasks
 from .application import Application
@@ -43,7 +44,11 @@ def handle_update(state: WorkflowState, message: UpdateWorkflow, turn: Turn, lim
         if run is None:
             return Refusal(code="not_found", message="no such workflow run")
         if not run.is_open:
-            return Refusal(code="closed", message="the workflow is closed", fields={"status": run.status})
+            return Refusal(
+                code="closed",
+                message=f"the workflow is closed ({status_word(run.status)})",
+                fields={"status": run.status},
+            )
         known = UpdateRow(
             update_id=message.update_id,
             run_id=run.run_id,
