@@ -211,6 +211,7 @@ async def run_thunk(
             return await run_remote(
                 run, step, call.activity.name, call.activity.fn, payloads, options, where, number
             )
+    _refuse_remote_options(step, options)
     name = getattr(function, "__name__", "<lambda>")
     return await _run_local(
         run,
@@ -223,6 +224,21 @@ async def run_thunk(
         where,
         number,
     )
+
+
+def _refuse_remote_options(step: str, options: ActivityOptions) -> None:
+    """A local activity has no queue to wait in and no heartbeats: asking for them is a misunderstanding."""
+    for value, name in (
+        (options.heartbeat_timeout_ns, "heartbeat_timeout"),
+        (options.schedule_to_start_timeout_ns, "schedule_to_start_timeout"),
+        (options.task_queue, "task_queue"),
+    ):
+        if value is not None:
+            raise InvalidArgumentError(
+                f"ctx.activity({step!r}, ...) has the option {name}, which only activities on a task queue "
+                "have; this function runs as a local activity, because it is not defined as an activity: "
+                "decorate it with @temporal.activity"
+            )
 
 
 def capture(run: WorkflowRun, function: Callable[..., Any], args: tuple[Any, ...]) -> tuple[str, Any]:
