@@ -32,6 +32,11 @@ class Alarm:
 
 
 @record
+class Poke:
+    """Do what is due, and set the alarm anew: from the recovery sweep, in case the platform has lost it."""
+
+
+@record
 class Ok:
     """Accepted; nothing more to say."""
 
@@ -113,6 +118,7 @@ class Turn:
         "_state",
         "alarm_scheduled_ns",
         "changes",
+        "evicts",
         "now",
         "resolutions",
         "sends",
@@ -132,21 +138,27 @@ class Turn:
         self.worker_polls = worker_polls
         """(namespace, task queue) -> does a worker run here that takes this queue's workflow tasks?"""
         self.alarm_scheduled_ns = alarm_scheduled_ns
-        self.changes: dict[tuple[str, RowKey], Row | None] = {}
+        self.changes: dict[tuple[str, RowKey], Change] = {}
+        """Everything this turn wrote or deleted, each row once, in first-written order."""
+        self.evicts = False
+        """Set when the executor can forget what it has cached for this object."""
         self.sends: list[OutboxEntry] = []
         self.tasks: list[Any] = []
         self.resolutions: list[tuple[str, Any, int]] = []
 
     def put(self, table: str, key: RowKey, row: Row) -> None:
         """Write one row."""
-        self._state.table(table)[key] = row
-        self.changes[table, key] = row
+        rows = self._state.rows.get(table)
+        if rows is None:
+            rows = self._state.rows[table] = {}
+        rows[key] = row
+        self.changes[table, key] = (table, key, row)
 
     def delete(self, table: str, key: RowKey) -> None:
         """Delete one row; deleting what is not there is nothing."""
         rows = self._state.rows.get(table)
         if rows is not None and rows.pop(key, None) is not None:
-            self.changes[table, key] = None
+            self.changes[table, key] = (table, key, None)
 
     def drop_table(self, table: str) -> None:
         """Delete every row of one table."""
@@ -176,10 +188,6 @@ class Turn:
     def execute(self, task: Any) -> None:
         """Hand a workflow task (or query task) to the executor once this turn is durable."""
         self.tasks.append(task)
-
-    def change_list(self) -> tuple[Change, ...]:
-        """Everything this turn wrote or deleted, each row once, in first-written order."""
-        return tuple(Change(table, key, row) for (table, key), row in self.changes.items())
 
 
 S = TypeVar("S", bound=State)

@@ -12,7 +12,8 @@ Invariants
   unknown outcome and ask again with the same request id.
 - An outbox row is deleted with the next commit after its acknowledgement, or by the redelivery alarm.
   Until then a crash may deliver it again; receivers are idempotent.
-- The alarm is a whole millisecond, rounded up, strictly later than the one that is running.
+- The alarm is a whole millisecond, rounded up, strictly later than the one that is running, whichever turn
+  sets it. A poke sets it again even when nothing changes.
 
 Imports no host implementation and no actor.
 """
@@ -23,10 +24,10 @@ import asyncio
 from collections import deque
 from typing import Any, Protocol
 
-from .actor import OUTBOX, Actor, AfterDelivery, Alarm, Deferred, OutboxEntry, Refusal, State, Turn
+from .actor import OUTBOX, Actor, AfterDelivery, Alarm, Deferred, OutboxEntry, Poke, Refusal, State, Turn
 from .durations import MILLISECOND, SECOND
 from .errors import HostError
-from .host import Change, Commit, ObjectHost
+from .host import Commit, ObjectHost
 
 REDELIVERY_DELAY_NS = 10 * SECOND
 REDELIVERY_DELAY_MAX_NS = 600 * SECOND
@@ -73,6 +74,7 @@ class Shell:
         "_key",
         "_lanes",
         "_queue",
+        "_ringing_ns",
         "_state",
         "_waiters",
     )
@@ -89,6 +91,7 @@ class Shell:
         self._acknowledged: list[int] = []
         self._waiters: dict[str | int, list[asyncio.Future[Any]]] = {}
         self._armed_ns: int | None = None
+        self._ringing_ns: int | None = None
 
     @property
     def state(self) -> State | None:
@@ -110,18 +113,26 @@ class Shell:
     async def alarm(self, scheduled_ns: int) -> None:
         """The alarm set for ``scheduled_ns`` went off. Never raises; what fails is tried again later."""
         self._armed_ns = None
+        self._ringing_ns = scheduled_ns
         try:
             await self._enter(Alarm(scheduled_ns=scheduled_ns), scheduled_ns)
         except HostError:
             # The incarnation is dead and its last committed alarm is what the platform retries.
             return
+        finally:
+            self._ringing_ns = None
         self._kick(self._host.now())
 
     async def _enter(self, message: Any, alarm_ns: int | None) -> Any:
         if self._busy:
             turn_comes: asyncio.Future[None] = asyncio.get_running_loop().create_future()
             self._queue.append(turn_comes)
-            await turn_comes
+            try:
+                await turn_comes
+            except BaseException:
+                if not turn_comes.cancelled():  # its turn had come, and it will not take it
+                    self._release()
+                raise
         self._busy = True
         try:
             return await self._turn(message, alarm_ns)
@@ -146,10 +157,19 @@ class Shell:
         try:
             reply = self._actor.receive(state, message, turn)
         except Exception as error:
+            self._state = None
             host.abort(f"{type(error).__name__} in {self._actor.kind}: {error}")
             raise
-        if turn.changes or alarm_ns is not None:
-            await self._commit(state, turn, alarm_ns)
+        if turn.changes or alarm_ns is not None or type(message) is Poke:
+            if type(message) is Poke:
+                self._armed_ns = None
+            try:
+                await self._commit(state, turn)
+            except BaseException:
+                self._state = None  # what is not durable must not be seen by a turn that waits
+                raise
+        if turn.evicts:
+            self._executor.evict(self._key)
         if turn.sends:
             self._post(turn.sends)
         if turn.tasks:
@@ -162,20 +182,19 @@ class Shell:
                 self._resolve(token, answer)
         return reply
 
-    async def _commit(self, state: State, turn: Turn, alarm_ns: int | None) -> None:
-        changes = turn.change_list()
+    async def _commit(self, state: State, turn: Turn) -> None:
+        changes = tuple(turn.changes.values())
         if self._acknowledged:
             outbox = state.table(OUTBOX)
-            flushed = tuple(
-                Change(OUTBOX, n, None) for n in self._acknowledged if outbox.pop(n, None) is not None
-            )
+            flushed = [(OUTBOX, n, None) for n in self._acknowledged if outbox.pop(n, None) is not None]
             self._acknowledged.clear()
             changes = (*flushed, *changes)
         next_ns = self._next_alarm(state, turn.now)
         if next_ns is not None:
             next_ns = -(-next_ns // MILLISECOND) * MILLISECOND
-            if alarm_ns is not None and next_ns <= alarm_ns:
-                next_ns = alarm_ns + MILLISECOND
+            ringing_ns = self._ringing_ns
+            if ringing_ns is not None and next_ns <= ringing_ns:
+                next_ns = ringing_ns + MILLISECOND
         if not changes and next_ns == self._armed_ns:
             return
         await self._host.commit(Commit(changes, next_ns))
@@ -183,11 +202,18 @@ class Shell:
 
     def _next_alarm(self, state: State, now: int) -> int | None:
         next_ns = self._actor.next_alarm(state)
-        if state.rows.get(OUTBOX):
-            retry_ns = now + REDELIVERY_DELAY_NS
+        outbox = state.rows.get(OUTBOX)
+        if outbox:
+            waiting = 0
+            retry_ns = 0
             for lane in self._lanes.values():
                 if lane.retry_at_ns:
-                    retry_ns = max(now + MILLISECOND, min(retry_ns, lane.retry_at_ns))
+                    waiting += len(lane.entries)
+                    if not retry_ns or lane.retry_at_ns < retry_ns:
+                        retry_ns = lane.retry_at_ns
+            if waiting < len(outbox) and (not retry_ns or retry_ns > now + REDELIVERY_DELAY_NS):
+                retry_ns = now + REDELIVERY_DELAY_NS
+            retry_ns = max(retry_ns, now + MILLISECOND)
             if next_ns is None or retry_ns < next_ns:
                 next_ns = retry_ns
         return next_ns

@@ -73,7 +73,9 @@ class WorkflowExecutor:
             self._inner.evict(key)
 
     def close(self) -> None:
-        """No more tasks: what the guard has installed goes."""
+        """No more tasks: every run is dropped, and what the guard has installed goes."""
+        if self._inner is not None:
+            self._inner.clear()
         guard, self._guard = self._guard, None
         if guard is not None:
             guard.close()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ..actor import Poke as Poke  # the shell knows it too
 from ..history import (
     Failure,
     Header,
@@ -349,11 +350,6 @@ class WorkerAvailable:
     """From the TaskQueueDO: a worker polls ``task_queue`` now."""
 
     task_queue: str
-
-
-@record
-class Poke:
-    """Wake up and do what is due; sent by whoever suspects a lost alarm."""
 
 
 REFUSALS: Mapping[str, str] = {

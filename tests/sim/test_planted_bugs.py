@@ -84,11 +84,11 @@ def test_without_a_mutant_every_seed_passes() -> None:
 # --- mutants of the shell ---
 
 
-async def _commit_that_sends_first(self: Shell, state: Any, turn: Any, alarm_ns: int | None) -> None:
+async def _commit_that_sends_first(self: Shell, state: Any, turn: Any) -> None:
     sends, turn.sends = list(turn.sends), []
     self._post(sends)
     await self._host.platform.delay(1)  # type: ignore[attr-defined]
-    await _REAL_COMMIT(self, state, turn, alarm_ns)
+    await _REAL_COMMIT(self, state, turn)
 
 
 _REAL_COMMIT = Shell._commit

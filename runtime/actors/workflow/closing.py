@@ -107,6 +107,7 @@ def terminate(
     keep_children: frozenset[int] = frozenset(),
 ) -> None:
     """Close the run from outside, at once."""
+    turn.evicts = True
     close(
         state,
         run,

@@ -166,7 +166,7 @@ class RequestRow:
 
 @record
 class LateFact:
-    """What became of something that the closed run ``run_id`` had asked for; a reset of it will want to know."""
+    """What became of something the closed run ``run_id`` had asked for: a reset of it will want to know."""
 
     run_id: str
     fact: Any

@@ -37,6 +37,7 @@ def handle_wake(state: WorkflowState, message: object, turn: Turn, limits: Limit
     """Do everything that is due, each thing once."""
     run = state.open_run()
     if run is not None and run.expires_ns and run.expires_ns <= turn.now:
+        turn.evicts = True
         retry = retrying.decide(run, turn.now, None)
         attributes = WorkflowExecutionTimedOut(retry_state=retry.state, new_execution_run_id=retry.run_id)
         retrying.close_and_retry(
