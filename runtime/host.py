@@ -26,12 +26,8 @@ Row = Any
 Tables = Mapping[str, Mapping[RowKey, Row]]
 
 
-class Change(NamedTuple):
-    """One row written (``row`` is the new value) or deleted (``row`` is None)."""
-
-    table: str
-    key: RowKey
-    row: Row | None
+Change = tuple[str, RowKey, Row | None]
+"""One row written or deleted: (table, row key, new value or None). A bare tuple: every turn makes some."""
 
 
 class Commit(NamedTuple):

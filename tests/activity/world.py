@@ -185,12 +185,12 @@ class ObjectHost:
         return self.tables
 
     async def commit(self, commit: Commit) -> None:
-        for change in commit.changes:
-            table = self.tables.setdefault(change.table, {})
-            if change.row is None:
-                table.pop(change.key, None)
+        for name, key, row in commit.changes:
+            table = self.tables.setdefault(name, {})
+            if row is None:
+                table.pop(key, None)
             else:
-                table[change.key] = decode(encode(change.row))
+                table[key] = decode(encode(row))
         if self.alarm_handle is not None:
             self.alarm_handle.cancel()
             self.alarm_handle = None

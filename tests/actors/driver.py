@@ -27,12 +27,12 @@ class Driver:
         """Apply ``message`` now and commit; messages and rows pass through the codec."""
         turn = Turn(self.state, self.now, lambda namespace, queue: False)
         reply = self.actor.receive(self.state, decode(encode(message)), turn)
-        for change in turn.change_list():
-            table = self.tables.setdefault(change.table, {})
-            if change.row is None:
-                table.pop(change.key, None)
+        for name, key, row in turn.changes.values():
+            table = self.tables.setdefault(name, {})
+            if row is None:
+                table.pop(key, None)
             else:
-                table[change.key] = decode(encode(change.row))
+                table[key] = decode(encode(row))
         self.sent.extend(turn.sends)
         for entry in turn.sends:  # delivered and acknowledged at once
             self.state.table(OUTBOX).pop(entry.number, None)

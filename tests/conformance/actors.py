@@ -143,7 +143,7 @@ SUITE_ACTORS: Mapping[str, Actor[Any]] = {"Box": Box(), "Grump": GRUMP}
 
 def cell(table: str, key: RowKey, value: int | None) -> Change:
     """A change, as the port takes it."""
-    return Change(table, key, None if value is None else Cell(value=value))
+    return (table, key, None if value is None else Cell(value=value))
 
 
 def values(tables: Tables) -> dict[str, dict[RowKey, int]]:

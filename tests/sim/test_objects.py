@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from temporal_do.runtime.errors import HostError
-from temporal_do.runtime.host import Change, Commit
+from temporal_do.runtime.host import Commit
 from temporal_do.sim import ActorCrashed, FaultPlan, Simulation
 
 from .toys import (
@@ -146,7 +146,7 @@ def test_a_dead_incarnation_is_fenced() -> None:
             assert stale is not None
             sim.crash(COUNTER)
             await sim.host.call(COUNTER, ToyAdd(request_id="2"))
-            change = Commit((Change("numbers", "sum", ToyNumber(value=99)),), None)
+            change = Commit((("numbers", "sum", ToyNumber(value=99)),), None)
             for attempt in (stale.commit(change), stale.load(), stale.call(COUNTER, ToyRead())):
                 task = asyncio.ensure_future(attempt)
                 await sim.sleep("1h")
