@@ -49,7 +49,7 @@ DEFAULT_STEPS_MAX = 1_000_000
 EVICTION_ATTEMPTS_MAX = 16
 _PRUNE_TASKS_MIN = 16
 
-# Coroutines that refuse to end. Dropping the last reference would run their code then, so they are kept.
+# Coroutines that refuse to end. Dropping the last reference would run their code once more.
 _unstoppable: list[object] = []
 
 
@@ -391,7 +391,18 @@ def _evict(coroutine: Any) -> None:
             raise
         except BaseException:
             return
-    _unstoppable.append(coroutine)
+    _keep_for_ever(coroutine)
+
+
+def _keep_for_ever(unstoppable: object) -> None:
+    _unstoppable.append(unstoppable)
+    try:
+        import ctypes
+    except ImportError:
+        return
+    # A reference nobody gives back: when the interpreter ends and clears this module, the coroutine would
+    # be closed, and one that swallows even that, in a loop, would keep the process from ending.
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(unstoppable))
 
 
 def _evict_generator(generator: Any) -> None:
@@ -410,7 +421,7 @@ def _evict_generator(generator: Any) -> None:
             closing = None  # this attempt is over: it ended, or yielded
             if generator.ag_frame is None:
                 return
-    _unstoppable.append((generator, closing))
+    _keep_for_ever((generator, closing))
 
 
 def _task_of(handle: Handle) -> Task | None:

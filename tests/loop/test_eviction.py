@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
+import subprocess
+import sys
 import warnings
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -334,3 +338,45 @@ def test_a_loop_cannot_be_closed_from_inside_itself() -> None:
     with pytest.raises(InvariantViolation):
         rig.run(main())
     assert not rig.loop.is_closed()
+
+
+STUBBORN = """
+import asyncio, sys
+from tests.loop.harness import Rig
+async def main():
+    while True:
+        try:
+            await asyncio.sleep(1)
+        except BaseException:
+            pass
+async def generator():
+    while True:
+        try:
+            yield 1
+        except BaseException:
+            pass
+async def other():
+    async for _ in generator():
+        break
+    await main()
+rig = Rig()
+rig.loop.create_task(main())
+rig.loop.create_task(other())
+rig.loop.run_ready()
+rig.loop.close_tasks()
+del rig, main, other, generator, asyncio
+"""
+
+
+def test_what_never_ends_does_not_keep_the_process_from_ending() -> None:
+    root = Path(__file__).resolve().parents[2]
+    paths = [str(root), *(path for path in sys.path if path)]
+    ran = subprocess.run(
+        [sys.executable, "-c", STUBBORN],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
