@@ -62,9 +62,9 @@ class Life:
         else:
             self.platform.loop.create_task(self._run(work, awaited), name=self.name)
 
-    async def guard(self, work: Any) -> Any:
-        """The outcome of ``work``, a coroutine, unless this life ends first."""
-        return await Guarded(self, work, None)
+    def guard(self, work: Any) -> GuardedCoroutine:
+        """``work``, a coroutine, as one that ends with this life."""
+        return GuardedCoroutine(self, work)
 
     async def never(self) -> NoReturn:
         """Wait for good: what a dead life does."""
@@ -128,3 +128,34 @@ class Guarded:
             except BaseException as error:
                 if platform.closed:
                     return error
+
+
+class GuardedCoroutine(Coroutine[Any, Any, Any]):
+    """A coroutine driven by `Guarded`, for a task of its own."""
+
+    __slots__ = ("_begun", "_steps", "_work")
+
+    def __init__(self, life: Life, work: Coroutine[Any, Any, Any]) -> None:
+        self._work = work
+        self._begun = False
+        self._steps = Guarded(life, work, None).__await__()
+
+    def send(self, value: Any) -> Any:
+        """Go on to where it waits next."""
+        self._begun = True
+        return self._steps.send(value)
+
+    def throw(self, error: Any, value: Any = None, traceback: Any = None) -> Any:
+        """Raise ``error`` where it waits; before it has begun it ends at once, and none of its code runs."""
+        if not self._begun:
+            self._work.close()
+        return self._steps.throw(error)
+
+    def close(self) -> None:
+        """End it where it waits."""
+        if not self._begun:
+            self._work.close()
+        self._steps.close()
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        return self._steps

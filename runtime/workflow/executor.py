@@ -87,13 +87,20 @@ class InlineExecutor:
         """Does a worker here take workflow tasks of ``task_queue``?"""
         return self._polls is None or self._polls(namespace, task_queue)
 
-    async def execute(self, key: str, task: WorkflowTask) -> CompleteWorkflowTask | FailWorkflowTask:
-        """Run ``task`` for the object ``key``. Never raises for what user code does."""
+    async def execute(self, key: str, task: WorkflowTask) -> CompleteWorkflowTask | FailWorkflowTask | None:
+        """Run ``task`` for the object ``key``. Never raises for what user code does.
+
+        None: a later task of the same run has come meanwhile, so this one has timed out and is over.
+        """
         if task.run_id in self._busy:
-            return self._answer_beside(task)
+            if not task.started_event_id:
+                return self._answer_beside(task)
+            self._drop(task.run_id)
         turn = self._busy[task.run_id] = object()
         try:
-            message = await self._execute(key, task)
+            message = await self._execute(key, task, turn)
+            if message is None:
+                return None
         except BaseException as error:
             if self._busy.get(task.run_id) is turn:
                 self._drop(task.run_id)
@@ -127,7 +134,9 @@ class InlineExecutor:
 
     # --- one task -----------------------------------------------------------------------------------------
 
-    async def _execute(self, key: str, task: WorkflowTask) -> CompleteWorkflowTask | FailWorkflowTask:
+    async def _execute(
+        self, key: str, task: WorkflowTask, turn: object
+    ) -> CompleteWorkflowTask | FailWorkflowTask | None:
         run = self._runs.get(task.run_id)
         live = False
         if run is not None:
@@ -152,8 +161,10 @@ class InlineExecutor:
         more = False
         if live and run.locals:
             more = await self._run_locals(run)
+            if self._busy.get(task.run_id, turn) is not turn:
+                return None
             if not run.alive:  # evicted while it waited
-                return await self._execute(key, task)
+                return await self._execute(key, task, turn)
         commands = tuple(
             [each.command for each in run.commit_live(task.started_event_id) if each.command is not None]
             if live
@@ -208,8 +219,8 @@ class InlineExecutor:
 
     def _answer_beside(self, task: WorkflowTask) -> CompleteWorkflowTask | FailWorkflowTask:
         run = self._runs.get(task.run_id)
-        if run is None or task.started_event_id:
-            return self._failed(task, InvariantViolation("two workflow tasks of one run at once"))
+        if run is None:
+            return self._failed(task, InvariantViolation("a query found no run to ask"))
         return CompleteWorkflowTask(
             run_id=task.run_id,
             started_event_id=0,
