@@ -1,122 +1,124 @@
 """Orders through crashes: each is paid for, approved and shipped, or undone.
 
-The workload: orders that arrive one after the other, over hours; a bank and a carrier that remember what
+Workload: twenty orders that arrive one after the other, over hours; a bank and a carrier that remember what
 they were asked under idempotency keys, as real ones do; a clerk per order, a workflow of its own, who
 approves most of them late and some never. Every third parcel is too heavy, so that its order must be undone;
 the bank turns every fifth payment down at first.
 
-The invariants: no order is charged twice, none is shipped unpaid, who is not served has his money back, every
-order ends and says what happened, no attempt runs twice and no activity is recorded twice.
+Faults, for two days: objects and workers die, messages are lost, late and doubled, alarms late, commits slow,
+superseded incarnations go on for a while.
+
+Promises: no order is charged, refunded or shipped twice, none is shipped unpaid, whoever is not served has
+the money back, every client hears what happened, no attempt runs twice.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from typing import TypeVar
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
 
-from ..runtime import (
-    ApplicationError,
-    ChildWorkflowError,
-    HostError,
-    RetryPolicy,
-    Temporal,
-    Worker,
-    WorkflowContext,
-)
-from ..runtime.activity import info
-from ..runtime.history import EventType, History
+from ..runtime import ApplicationError, ChildWorkflowError, RetryPolicy, Temporal, Worker, WorkflowContext
+from ..runtime.durations import DAY
 from ..sim.faults import FaultPlan
-from .scenario import Check, Evidence, Scenario
+from ..sim.properties import sometimes
+from ..sim.scenario import Scenario
+from .world import Attempts, Promises, declare, insist, side_by_side, takes
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from ..sim.simulation import Simulation
 
 ORDERS = 20
 MINUTES_BETWEEN = 11
-ENDS = frozenset({"shipped", "refunded", "expired"})
 
-ENDS_OF_ACTIVITIES = (
-    EventType.ACTIVITY_TASK_COMPLETED,
-    EventType.ACTIVITY_TASK_FAILED,
-    EventType.ACTIVITY_TASK_TIMED_OUT,
-    EventType.ACTIVITY_TASK_CANCELED,
+ONCE = "no order is charged, refunded or shipped twice"
+PAID = "none is shipped unpaid"
+TRUE = "every client hears what happened"
+
+SOMETIMES = (
+    "an order is shipped",
+    "an order is refunded",
+    "an order expires",
+    "the bank is asked twice for one payment",
 )
+
+# Result -> how often charged, refunded, shipped.
+_BOOKS = {"shipped": (1, 0, 1), "refunded": (1, 1, 0), "expired": (0, 0, 0)}
 
 
 class Town:
-    """What really happens: the bank's book, the carrier's, and every execution of an activity."""
+    """What really happens: the bank's book and the carrier's. Each does what it is asked once per key."""
 
-    def __init__(self) -> None:
+    def __init__(self, promises: Promises) -> None:
+        self.promises = promises
+        self.attempts = Attempts(promises)
         self.charges: dict[str, int] = {}
         """Idempotency key -> order."""
         self.refunds: dict[str, int] = {}
         self.shipments: dict[str, int] = {}
-        self.shipped_unpaid: list[int] = []
-        self.attempts: Counter[tuple[str, str, int]] = Counter()
-        """(activity, idempotency key, attempt) -> executions."""
-
-    def begin(self) -> str:
-        """An attempt begins; returns its idempotency key."""
-        attempt = info()
-        self.attempts[attempt.activity_type, attempt.idempotency_key, attempt.attempt] += 1
-        return attempt.idempotency_key
 
     def charge(self, key: str, number: int) -> None:
-        """Take the money, once per key."""
-        self.charges[key] = number
+        """Take the money."""
+        sometimes(self.promises.sim, SOMETIMES[3], key in self.charges)
+        self._write("charged", self.charges, key, number)
 
     def refund(self, key: str, number: int) -> None:
-        """Give the money back, once per key."""
-        self.refunds[key] = number
+        """Give the money back."""
+        self._write("refunded", self.refunds, key, number)
 
     def ship(self, key: str, number: int) -> None:
-        """Send the parcel, once per key."""
+        """Send the parcel."""
         paid = Counter(self.charges.values())[number] - Counter(self.refunds.values())[number]
         if key not in self.shipments and paid < 1:
-            self.shipped_unpaid.append(number)
-        self.shipments[key] = number
+            self.promises.broken(PAID, f"order {number} was shipped and not paid for")
+        self._write("shipped", self.shipments, key, number)
+
+    def _write(self, verb: str, book: dict[str, int], key: str, number: int) -> None:
+        if key not in book and number in book.values():
+            self.promises.broken(ONCE, f"order {number} was {verb} twice")
+        book[key] = number
+
+    def happened(self, number: int) -> tuple[int, int, int]:
+        """How often ``number`` was charged, refunded and shipped."""
+        books = (self.charges, self.refunds, self.shipments)
+        charged, refunded, shipped = (list(book.values()).count(number) for book in books)
+        return charged, refunded, shipped
 
 
-class OrderSaga:
-    """The workload of one run."""
+class Shop:
+    """The workflows of one run, and its clients."""
 
-    def __init__(self, orders: int = ORDERS, town: Town | None = None) -> None:
-        self.orders = orders
-        self.town = Town() if town is None else town
-        self.results: dict[int, str] = {}
-        """Order -> what its client heard."""
-        self.temporal = Temporal(namespace="order-saga")
-        self._define(self.temporal, self.town)
+    def __init__(self, town: Town) -> None:
+        self.town = town
+        self.temporal = temporal = Temporal(namespace="order-saga", task_queue="orders")
+        quick = RetryPolicy(initial_interval="2s", maximum_interval="5m")
 
-    def _define(self, temporal: Temporal, town: Town) -> None:
         @temporal.activity
         async def charge(number: int) -> str:
-            key = town.begin()
-            if number % 5 == 0 and info().attempt == 1:
+            facts = town.attempts.begin()
+            if number % 5 == 0 and facts.attempt == 1:
                 raise ApplicationError("the bank is closed", type="BankClosed")
-            await asyncio.sleep(20)  # banks take their time, and messages come twice meanwhile
-            town.charge(key, number)
+            await takes(20)  # banks take their time, and messages come twice meanwhile
+            town.charge(facts.idempotency_key, number)
             return f"receipt-{number}"
 
         @temporal.activity
         async def refund(number: int) -> None:
-            town.refund(town.begin(), number)
+            town.refund(town.attempts.begin().idempotency_key, number)
 
         @temporal.activity
         def ship(number: int) -> str:
-            key = town.begin()
+            key = town.attempts.begin().idempotency_key
             if number % 3 == 0:
                 raise ApplicationError("the parcel is too heavy", type="TooHeavy", non_retryable=True)
             town.ship(key, number)
             return f"parcel-{number}"
 
-        quick = RetryPolicy(initial_interval="2s", maximum_interval="5m")
-
         @temporal.workflow("shipping")
         async def shipping(ctx: WorkflowContext, number: int) -> str:
             await ctx.sleep("pack", "3h")
-            return str(await ctx.activity("ship", ship, number, retry=quick, start_to_close_timeout="5m"))
+            return await ctx.activity("ship", ship, number, retry=quick, start_to_close_timeout="5m")
 
         @temporal.workflow("clerk")
         async def clerk(ctx: WorkflowContext, number: int) -> None:
@@ -135,7 +137,7 @@ class OrderSaga:
                 return "refunded"
             return "shipped"
 
-        self._order, self._clerk = order, clerk
+        self.kinds = {"order": order, "clerk": clerk}
         self.worker = Worker(
             namespace="order-saga",
             task_queue="orders",
@@ -143,118 +145,46 @@ class OrderSaga:
             activities=[charge, refund, ship],
         )
 
-    async def drive(self) -> None:
-        """One client per order, side by side."""
-        await asyncio.gather(*(self._client(number) for number in range(1, self.orders + 1)))
-
-    async def _client(self, number: int) -> None:
-        async def start(kind: str) -> None:
-            await self.temporal.start_workflow(
-                self._order if kind == "order" else self._clerk,
+    async def start(self, kind: str, number: int) -> None:
+        """Start the order or its clerk, whatever it takes."""
+        await insist(
+            partial(
+                self.temporal.start_workflow,
+                self.kinds[kind],
                 workflow_id=f"{kind}-{number}",
-                task_queue="orders",
                 args=[number],
                 start_delay=f"{number * MINUTES_BETWEEN}m",
                 request_id=f"{kind}-{number}",
             )
-
-        await insist(lambda: start("order"))
-        if number % 4:  # the others are never looked at
-            await insist(lambda: start("clerk"))
-        handle = self.temporal.get_handle(f"order-{number}", result_type=str)
-        self.results[number] = await insist(handle.result)
-
-    async def histories(self) -> Mapping[str, History]:
-        """The history of every workflow that was started."""
-        found: dict[str, History] = {}
-        for run in await self.temporal.list_workflows():
-            found[run.workflow_id] = await self.temporal.get_handle(
-                run.workflow_id, run.run_id
-            ).fetch_history()
-        return found
-
-
-async def insist(ask: Callable[[], Awaitable[T]]) -> T:
-    """Ask until the outcome is known; every question repeats itself for minutes before it gives up."""
-    while True:
-        try:
-            return await ask()
-        except HostError:
-            continue
-
-
-# --- invariants: one sentence per violation ---
-
-
-def charged_once(evidence: Evidence) -> Iterator[str]:
-    """No order is charged, or refunded, twice."""
-    town: Town = evidence.workload.town
-    for verb, book in (("charged", town.charges), ("refunded", town.refunds), ("shipped", town.shipments)):
-        for number, times in sorted(Counter(book.values()).items()):
-            if times > 1:
-                yield f"order {number} was {verb} {times} times"
-
-
-def none_shipped_unpaid(evidence: Evidence) -> Iterator[str]:
-    """What leaves the house is paid for."""
-    for number in evidence.workload.town.shipped_unpaid:
-        yield f"order {number} was shipped and not paid for"
-
-
-def every_order_ends(evidence: Evidence) -> Iterator[str]:
-    """Each client hears, in the end, one of the ends there are."""
-    workload: OrderSaga = evidence.workload
-    for number in range(1, workload.orders + 1):
-        result = workload.results.get(number)
-        if result not in ENDS:
-            yield f"order {number} ended with {result!r}"
-
-
-def results_are_true(evidence: Evidence) -> Iterator[str]:
-    """What the client heard is what happened."""
-    town: Town = evidence.workload.town
-    charges, refunds, shipments = (
-        Counter(book.values()) for book in (town.charges, town.refunds, town.shipments)
-    )
-    happened = {"shipped": (1, 0, 1), "refunded": (1, 1, 0), "expired": (0, 0, 0)}
-    for number, result in sorted(evidence.workload.results.items()):
-        seen = (charges[number], refunds[number], shipments[number])
-        if seen != happened.get(result):
-            yield f"order {number} was {result}; charged, refunded, shipped: {seen}"
-
-
-def attempts_run_once(evidence: Evidence) -> Iterator[str]:
-    """A lease is for one execution."""
-    for (name, key, attempt), times in sorted(evidence.workload.town.attempts.items()):
-        if times > 1:
-            yield f"attempt {attempt} of {name} ({key}) ran {times} times"
-
-
-def recorded_once(evidence: Evidence) -> Iterator[str]:
-    """An activity has one outcome in its history."""
-    for workflow_id, history in sorted(evidence.histories.items()):
-        outcomes = Counter(
-            event.attributes.scheduled_event_id
-            for event in history.events
-            if event.event_type in ENDS_OF_ACTIVITIES
         )
-        for scheduled, times in sorted(outcomes.items()):
-            if times > 1:
-                yield f"{workflow_id}: the activity of event {scheduled} has {times} outcomes"
+
+    async def client(self, number: int) -> None:
+        """Order, and wait."""
+        await self.start("order", number)
+        if number % 4:  # the others are never looked at
+            await self.start("clerk", number)
+        result = await insist(self.temporal.get_handle(f"order-{number}", result_type=str).result)
+        promises = self.town.promises
+        sometimes(promises.sim, SOMETIMES[("shipped", "refunded", "expired").index(result)])
+        seen = self.town.happened(number)
+        promises.keep(TRUE, _BOOKS[result] == seen, f"order {number} was {result}; charged, refunded and "
+                      f"shipped: {seen}")  # fmt: skip
 
 
-INVARIANTS: Mapping[str, Check] = {
-    "no order is charged twice": charged_once,
-    "none is shipped unpaid": none_shipped_unpaid,
-    "every order ends": every_order_ends,
-    "results are true": results_are_true,
-    "no attempt runs twice": attempts_run_once,
-    "no activity is recorded twice": recorded_once,
-}
+async def workload(
+    sim: Simulation, *, make_town: Callable[[Promises], Town] = Town, orders: int = ORDERS
+) -> None:
+    """One run."""
+    declare(sim, SOMETIMES)
+    shop = Shop(make_town(Promises(sim, ONCE, PAID, TRUE, Attempts.PROMISE)))
+    sim.run(shop.worker)
+    await side_by_side(*(shop.client(number) for number in range(1, orders + 1)))
+
 
 SCENARIO = Scenario(
     name="order_saga",
-    what="orders through crashes, lost and doubled messages, late alarms and dying workers",
+    workload=workload,
+    summary="orders are paid, approved and shipped, or undone",
     faults=(
         FaultPlan.crashes(10_000)
         | FaultPlan.workers(10_000)
@@ -264,6 +194,5 @@ SCENARIO = Scenario(
         | FaultPlan.storage(20_000)
         | FaultPlan.zombies(3_000)
     ),
-    make_workload=OrderSaga,
-    invariants=INVARIANTS,
+    heal_after_ns=2 * DAY,
 )

@@ -88,7 +88,7 @@ OWNERS: tuple[Owner, ...] = (
         "the SQLite host is where the clock, the entropy and the threads of one machine come in",
     ),
     Owner("edge_adapter/local/lock.py", ("os.getpid",), "the next process is told who has the database"),
-    Owner("scenarios/order_saga.py", ("asyncio.sleep",), "an activity that takes 20 s of virtual time"),
+    Owner("scenarios/world.py", ("asyncio.sleep",), "activities of the scenarios take virtual time"),
     Owner("runtime/activity_watch.py", ("asyncio.sleep",), "heartbeats and leases run on the host's loop"),
     Owner(
         "runtime/connection.py",
