@@ -15,7 +15,14 @@ import attrs
 
 from . import definitions
 from .connection import find_host, request
-from .definitions import ActivityDefinition, ActivitySet, WorkflowDefinition, WorkflowFunction
+from .definitions import (
+    ActivityDefinition,
+    ActivitySet,
+    WorkflowDefinition,
+    WorkflowFunction,
+    as_arguments,
+    check_arguments,
+)
 from .durations import parse_duration, parse_optional_duration
 from .errors import InvalidArgumentError, WorkflowNotRegisteredError
 from .policies import Duration, IdConflictPolicy, IdReusePolicy, RetryPolicy, WorkflowStatus, choose
@@ -239,7 +246,7 @@ class Temporal:
             retry,
             None,
             request_id,
-            (signal, _sequence(signal_args, "signal_args")),
+            (signal, as_arguments(signal_args, "signal_args")),
         )
 
     async def _start(
@@ -303,7 +310,11 @@ class Temporal:
         if isinstance(reply, Refusal):
             raise_refusal(reply, chosen_id)
         return WorkflowHandle(
-            self, chosen_id, first_execution_run_id=reply.run_id, result_type=_result_type(definition)
+            self,
+            chosen_id,
+            first_execution_run_id=reply.run_id,
+            result_type=self.result_type_of(definition.name, definition),
+            workflow_type=definition.name,
         )
 
     def get_handle(
@@ -421,6 +432,15 @@ class Temporal:
             "decorate it with @temporal.workflow(name), or pass the name of one"
         )
 
+    def result_type_of(self, workflow_type: str, definition: WorkflowDefinition | None = None) -> Any:
+        """What the annotations of a workflow say about its result; Any for one that is not defined here."""
+        found = definition or self._workflows.get(workflow_type)
+        if found is None:
+            return Any
+        from .type_hints import hints_of
+
+        return hints_of(found.fn)[1]
+
     def _memo(self, memo: Mapping[str, Any] | None) -> Any:
         if not memo:
             return None
@@ -434,28 +454,6 @@ class Temporal:
                 for name, value in memo.items()
             }
         )
-
-
-def check_arguments(definition: WorkflowDefinition, args: Sequence[Any]) -> tuple[Any, ...]:
-    """``args`` as a tuple that the workflow's function takes. Raises InvalidArgumentError."""
-    values = _sequence(args, "args")
-    code = definition.fn.__code__
-    most = code.co_argcount - 1
-    least = most - len(definition.fn.__defaults__ or ())
-    variadic = bool(code.co_flags & 0x04)
-    if len(values) < least or (len(values) > most and not variadic):
-        takes = f"at least {least}" if variadic else f"{least}" if least == most else f"{least} to {most}"
-        raise InvalidArgumentError(
-            f"workflow {definition.name!r} takes {takes} argument(s) "
-            f"after the context, not {len(values)}: ({', '.join(code.co_varnames[1 : code.co_argcount])})"
-        )
-    return values
-
-
-def _sequence(args: Any, name: str) -> tuple[Any, ...]:
-    if isinstance(args, (str, bytes)) or not isinstance(args, Sequence):
-        raise InvalidArgumentError(f"{name} is a list of arguments, not {args!r}; write {name}=[{args!r}]")
-    return tuple(args)
 
 
 def _checked_id(workflow_id: Any) -> str:
@@ -475,12 +473,6 @@ def _checked_retry(retry: Any) -> Any:
     if not isinstance(retry, RetryPolicy):
         raise InvalidArgumentError(f"retry is a RetryPolicy(...), not {retry!r}")
     return retry.to_record()
-
-
-def _result_type(definition: WorkflowDefinition) -> Any:
-    from .type_hints import hints_of
-
-    return hints_of(definition.fn)[1]
 
 
 def _same_source(first: Any, second: Any) -> bool:

@@ -162,6 +162,30 @@ def define_workflow(name: str, fn: WorkflowFunction) -> WorkflowDefinition:
     return WorkflowDefinition(name, fn)
 
 
+def check_arguments(definition: WorkflowDefinition, args: Sequence[Any]) -> tuple[Any, ...]:
+    """``args`` as a tuple that the workflow's function takes. Raises InvalidArgumentError."""
+    values = as_arguments(args, "args")
+    code = definition.fn.__code__
+    first = 2 if getattr(definition.fn, "__self__", None) is not None else 1  # after self, and the context
+    most = code.co_argcount - first
+    least = most - len(definition.fn.__defaults__ or ())
+    variadic = bool(code.co_flags & 0x04)
+    if len(values) < least or (len(values) > most and not variadic):
+        takes = f"at least {least}" if variadic else f"{least}" if least == most else f"{least} to {most}"
+        raise InvalidArgumentError(
+            f"workflow {definition.name!r} takes {takes} argument(s) "
+            f"after the context, not {len(values)}: ({', '.join(code.co_varnames[first : code.co_argcount])})"
+        )
+    return values
+
+
+def as_arguments(args: Any, name: str) -> tuple[Any, ...]:
+    """``args`` as a tuple; a text is no list of arguments. Raises InvalidArgumentError."""
+    if isinstance(args, (str, bytes)) or not isinstance(args, Sequence):
+        raise InvalidArgumentError(f"{name} is a list of arguments, not {args!r}; write {name}=[{args!r}]")
+    return tuple(args)
+
+
 def _checked_name(name: Any, what: str) -> str:
     if not isinstance(name, str) or not name:
         raise InvalidArgumentError(f"the name of a {what} must be a non-empty text, not {name!r}")

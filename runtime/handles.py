@@ -135,9 +135,9 @@ class WorkflowExecutionDescription:
 class WorkflowHandle(Generic[R]):
     """One workflow, by id; made by ``start_workflow`` and ``get_handle``.
 
-    ``run_id`` is the run that every call means; None is the newest one at the time of each call. A handle that
-    ``start_workflow`` returned has None: signals and queries reach the run that continues the started one;
-    ``first_execution_run_id`` is the started run, whose result ``result`` waits for.
+    ``run_id`` is the run that every call means; None is the newest one at the time of each call. A handle
+    that ``start_workflow`` returned has None: signals and queries reach the run that continues the started
+    one; ``first_execution_run_id`` is the started run, whose result ``result`` waits for.
     """
 
     def __init__(
@@ -148,12 +148,14 @@ class WorkflowHandle(Generic[R]):
         *,
         first_execution_run_id: str | None = None,
         result_type: Any = Any,
+        workflow_type: str = "",
     ) -> None:
         self._temporal = temporal
         self.workflow_id = workflow_id
         self.run_id = run_id
         self.first_execution_run_id = first_execution_run_id
         self._result_type = result_type
+        self._workflow_type = workflow_type
         self._key = workflow_key(temporal.namespace, workflow_id)
 
     def __repr__(self) -> str:
@@ -194,7 +196,11 @@ class WorkflowHandle(Generic[R]):
         if closed.status == WorkflowStatus.COMPLETED.value:
             if not closed.result:
                 return None  # type: ignore[return-value]
-            result: R = self._converter.from_payload(closed.result[0], self._result_type, where="result")
+            hint = self._result_type
+            if closed.workflow_type and self._workflow_type not in ("", closed.workflow_type):
+                hint = self._temporal.result_type_of(closed.workflow_type)  # it continued as another workflow
+            where = f"the result of workflow {self.workflow_id!r}"
+            result: R = self._converter.from_payload(closed.result[0], hint, where=where)
             return result
         raise WorkflowFailureError(
             cause=self._cause(closed), workflow_id=self.workflow_id, run_id=closed.run_id
@@ -217,12 +223,13 @@ class WorkflowHandle(Generic[R]):
     async def query(self, name: str, *args: Any, result_type: Any = Any, reject_condition: str = "") -> Any:
         """Ask the workflow's query handler ``name``.
 
-        ``reject_condition``: ``"not_open"`` asks running workflows only, ``"not_completed_cleanly"`` those too
-        that completed. Raises QueryFailedError, QueryRejectedError.
+        ``reject_condition``: ``"not_open"`` asks running workflows only, ``"not_completed_cleanly"`` those
+        too that completed. Raises QueryFailedError, QueryRejectedError.
         """
         if reject_condition not in REJECT_CONDITIONS:
             raise InvalidArgumentError(
-                f"reject_condition must be 'not_open', 'not_completed_cleanly' or '', not {reject_condition!r}"
+                "reject_condition must be 'not_open', 'not_completed_cleanly' or '', "
+                f"not {reject_condition!r}"
             )
         message = QueryWorkflow(
             query_id=new_id(self._temporal.host()),
@@ -333,7 +340,13 @@ class WorkflowHandle(Generic[R]):
                 identity=IDENTITY,
             )
         )
-        return WorkflowHandle(self._temporal, self.workflow_id, reply.run_id, result_type=self._result_type)
+        return WorkflowHandle(
+            self._temporal,
+            self.workflow_id,
+            reply.run_id,
+            result_type=self._result_type,
+            workflow_type=self._workflow_type,
+        )
 
     async def describe(self) -> WorkflowExecutionDescription:
         """The run as it is now."""

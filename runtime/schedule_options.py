@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from .application import WORKFLOW_ID_LENGTH_MAX, check_arguments
-from .definitions import WorkflowDefinition
+from .application import WORKFLOW_ID_LENGTH_MAX
+from .definitions import WorkflowDefinition, check_arguments
 from .durations import parse_duration, parse_optional_duration
 from .errors import InvalidArgumentError, WorkflowNotRegisteredError
 from .instants import to_datetime

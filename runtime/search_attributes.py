@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from json import dumps, loads
+from math import isfinite
 from typing import Any
 
 from .errors import InvalidArgumentError
@@ -48,15 +49,15 @@ def _encode(name: Any, value: Any) -> Payload:
         kind = "Keyword"
     elif isinstance(value, int):
         kind = "Int"
-    elif isinstance(value, float):
+    elif isinstance(value, float) and isfinite(value):
         kind = "Double"
-    elif isinstance(value, datetime):
+    elif isinstance(value, datetime) and value.tzinfo is not None:
         kind, value = "Datetime", value.isoformat()
     elif isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value):
         kind, value = "KeywordList", list(value)
     else:
         raise InvalidArgumentError(
-            f"search attribute {name!r} is a {type(value).__name__}; accepted are text, int, float, bool, "
-            "datetime and a list of texts"
+            f"search attribute {name!r} is {value!r}; accepted are text, int, finite float, bool, "
+            "a datetime with a time zone and a list of texts"
         )
     return Payload(metadata={"encoding": b"json/plain", "type": kind.encode()}, data=dumps(value).encode())

@@ -186,7 +186,11 @@ def replay_problem(simulation: Simulation) -> str:
         from ..runtime.workflow.replay import replay_history
 
         error = replay_history(
-            produced.history, {name: definition}, deployment.converter, run_id=produced.run_id
+            produced.history,
+            {name: definition},
+            deployment.converter,
+            run_id=produced.run_id,
+            namespace=produced.namespace,
         ).error
         if error is None or (produced.task_failure and not isinstance(error, NondeterminismError)):
             continue  # a workflow task that failed has told the test already

@@ -39,7 +39,8 @@ class Replayer:
     """Replays histories against workflows.
 
     Arguments: ``workflows``, definitions, or a Temporal or Worker that has some; ``converter``, how values
-    became payloads (else that of the Temporal, else the default); ``strictness``, which differences count;
+    became payloads (else that of the Temporal, else the default); ``namespace``, where the histories come from
+    (else that of the Temporal or Worker, else "default"); ``strictness``, which differences count;
     ``clock``, a function that returns nanoseconds, if the report should say how long each history took.
     Raises InvalidArgumentError.
     """
@@ -49,6 +50,7 @@ class Replayer:
         workflows: Iterable[WorkflowDefinition | Temporal | Worker] | Temporal | Worker,
         *,
         converter: DataConverter | None = None,
+        namespace: str | None = None,
         strictness: Strictness = STRICT,
         clock: Callable[[], int] | None = None,
     ) -> None:
@@ -57,24 +59,28 @@ class Replayer:
         self._converter = converter
         self._strictness = strictness
         self._clock = clock
-        self._known: dict[str, tuple[WorkflowDefinition, DataConverter]] = {}
-        for definition, own_converter in _definitions(workflows):
-            self._register(definition, converter or own_converter or DEFAULT_CONVERTER)
+        self._known: dict[str, tuple[WorkflowDefinition, DataConverter, str]] = {}
+        for definition, own_converter, own_namespace in _definitions(workflows):
+            self._register(
+                definition,
+                converter or own_converter or DEFAULT_CONVERTER,
+                namespace or own_namespace or "default",
+            )
         if not self._known:
             raise InvalidArgumentError(
                 "there is no workflow to replay with: give workflows=[...] at least one"
             )
 
-    def _register(self, definition: WorkflowDefinition, converter: DataConverter) -> None:
+    def _register(self, definition: WorkflowDefinition, converter: DataConverter, namespace: str) -> None:
         known = self._known.get(definition.name)
         if known is not None and known[0].fn is not definition.fn:
             raise InvalidArgumentError(f"two of the workflows given are named {definition.name!r}")
-        self._known[definition.name] = (definition, converter)
+        self._known[definition.name] = (definition, converter, namespace)
 
     @property
     def workflows(self) -> Mapping[str, WorkflowDefinition]:
         """The workflows to replay with, by name."""
-        return {name: definition for name, (definition, _) in self._known.items()}
+        return {name: definition for name, (definition, _, _) in self._known.items()}
 
     def replay(
         self,
@@ -171,7 +177,11 @@ class Replayer:
         began_ns = self._clock() if self._clock else 0
         try:
             result = replay_history(
-                history, {workflow_type: known[0]}, converter=known[1], strictness=self._strictness
+                history,
+                {workflow_type: known[0]},
+                converter=known[1],
+                strictness=self._strictness,
+                namespace=known[2],
             )
         except HistoryReadError as error:
             return ReplayedHistory(verdict=Verdict.UNREADABLE, error=_with_file(error, file), **facts)
@@ -249,15 +259,15 @@ def _is_one(source: Any) -> bool:
     return False
 
 
-def _definitions(source: Any) -> Iterator[tuple[WorkflowDefinition, DataConverter | None]]:
+def _definitions(source: Any) -> Iterator[tuple[WorkflowDefinition, DataConverter | None, str]]:
     if isinstance(source, WorkflowDefinition):
-        yield source, None
+        yield source, None, ""
     elif isinstance(source, Temporal):
         for definition in source.workflows.values():
-            yield definition, source.converter
+            yield definition, source.converter, source.namespace
     elif isinstance(source, Worker):
         for definition in source.workflows.values():
-            yield definition, None
+            yield definition, None, source.namespace
     elif isinstance(source, Iterable) and not isinstance(source, str | bytes | Mapping):
         for each in source:
             yield from _definitions(each)

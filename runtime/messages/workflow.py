@@ -258,6 +258,7 @@ class Closed:
     result: Payloads = ()
     failure: Failure | None = None
     new_run_id: str = ""
+    workflow_type: str = ""
 
 
 @record

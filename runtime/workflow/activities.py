@@ -287,7 +287,7 @@ def payloads_for(
     """The encoded arguments of a call; raises InvalidArgumentError when their number can't be right."""
     code = getattr(activity.fn, "__code__", None)
     if code is not None:
-        most = code.co_argcount
+        most = code.co_argcount - (getattr(activity.fn, "__self__", None) is not None)
         least = most - len(activity.fn.__defaults__ or ())
         if len(args) < least or (len(args) > most and not code.co_flags & 0x04):
             takes = str(most) if least == most else f"{least} to {most}"

@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Final, TypeVar, Unpack, overload
 
 from ..definitions import ActivityDefinition
 from ..durations import DurationLike, parse_duration
@@ -21,12 +21,14 @@ from . import activities, timers
 from .context_facts import FactMethods
 from .context_workflows import WorkflowMethods
 from .location import caller
-from .options import ActivityCallOptions, checked_function, checked_name
+from .options import ActivityCallOptions, checked_function, checked_name, checked_plain_function
 
 if TYPE_CHECKING:
     from .instance import WorkflowRun
 
 R = TypeVar("R")
+ONLY: Final = object()
+"""Stands for a second argument that was not given: the first is then not the step's name."""
 
 
 class WorkflowContext(WorkflowMethods, FactMethods):
@@ -104,10 +106,10 @@ class WorkflowContext(WorkflowMethods, FactMethods):
     @overload
     def sleep(self, duration: DurationLike, /) -> Coroutine[Any, Any, None]: ...
 
-    def sleep(self, name: Any, duration: Any = None, /) -> Coroutine[Any, Any, None]:
+    def sleep(self, name: Any, duration: Any = ONLY, /) -> Coroutine[Any, Any, None]:
         """Sleep durably: ``sleep('wait-for-payment', '5m')`` or ``sleep('5m')``. Blocks no worker."""
         run = self._run
-        if duration is None:
+        if duration is ONLY:
             name, duration = "", name
         elif type(name) is not str:
             raise InvalidArgumentError(f"ctx.sleep takes a name and then a duration; got {name!r}")
@@ -119,9 +121,9 @@ class WorkflowContext(WorkflowMethods, FactMethods):
     @overload
     def sleep_until(self, when: datetime, /) -> Coroutine[Any, Any, None]: ...
 
-    def sleep_until(self, name: Any, when: Any = None, /) -> Coroutine[Any, Any, None]:
+    def sleep_until(self, name: Any, when: Any = ONLY, /) -> Coroutine[Any, Any, None]:
         """Sleep durably until a point in time (an aware datetime); one that has passed does not wait."""
-        if when is None:
+        if when is ONLY:
             name, when = "", name
         elif type(name) is not str:
             raise InvalidArgumentError(f"ctx.sleep_until takes a name and then a datetime; got {name!r}")
@@ -184,7 +186,8 @@ class WorkflowContext(WorkflowMethods, FactMethods):
         ``fn`` is called whenever something happened; it must only look.
         """
         timeout_ns = None if timeout is None else parse_duration(timeout, name="timeout")
-        return timers.condition(self._run, checked_function(fn), timeout_ns, caller())
+        function = checked_plain_function(fn, "the condition")
+        return timers.condition(self._run, function, timeout_ns, caller())
 
     # --- queries and updates ------------------------------------------------------------------------------
 
@@ -200,12 +203,8 @@ class WorkflowContext(WorkflowMethods, FactMethods):
         if handler is None:
             run.queries.pop(name, None)
             return
-        code = getattr(checked_function(handler), "__code__", None)
-        if code is not None and code.co_flags & 0x80:
-            raise InvalidArgumentError(
-                f"the handler of query {name!r} must not be async: a query waits for nothing"
-            )
-        run.queries[name] = Handler(handler, caller())
+        function = checked_plain_function(handler, f"the handler of query {name!r}")
+        run.queries[name] = Handler(function, caller())
 
     def set_update_handler(
         self, name: str, handler: Callable[..., Any] | None, validator: Callable[..., Any] | None = None
@@ -225,5 +224,5 @@ class WorkflowContext(WorkflowMethods, FactMethods):
             run.updates.pop(name, None)
             return
         if validator is not None:
-            checked_function(validator)
+            checked_plain_function(validator, f"the validator of update {name!r}")
         run.updates[name] = Handler(checked_function(handler), caller(), validator)

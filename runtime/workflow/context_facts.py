@@ -108,7 +108,10 @@ class FactMethods:
         return Stream(run.seed(), f"workflow {label}")
 
     def side_effect(self, fn: Callable[[], T]) -> T:
-        """Call ``fn()`` once and record what it returns; a replay gives the recorded value."""
+        """Call ``fn()`` once and record what it returns; a replay gives the recorded value.
+
+        The value is shaped by ``fn``'s annotation; a lambda has none, and gives what JSON gives.
+        """
         run = self._run
         run.check_writable("side_effect")
         where = caller()
@@ -131,7 +134,11 @@ class FactMethods:
         number = run.side_effect_count + 1
         MarkerMachine(run, side_effect_command(run, number, payload), where)
         run.side_effect_count = number
-        result: T = run.converter.from_payload(payload)
+        from ..type_hints import hints_of
+
+        result: T = run.converter.from_payload(
+            payload, hints_of(fn)[1], where="the result of ctx.side_effect"
+        )
         return result
 
     def patched(self, patch_id: str) -> bool:

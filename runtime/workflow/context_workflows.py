@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn, Unpack
 
 from ..commands import ContinueAsNew as ContinueAsNewCommand
-from ..definitions import WorkflowDefinition
+from ..definitions import WorkflowDefinition, check_arguments
 from ..durations import DurationLike
 from ..errors import ContinueAsNew
 from ..policies import RetryPolicy
@@ -91,10 +91,15 @@ class WorkflowMethods:
         """
         run = self._run
         run.check_writable("continue_as_new")
+        if task_queue is not None:
+            checked_name(task_queue, "task queue")
+        successor = run.definition if workflow is None else workflow
+        if isinstance(successor, WorkflowDefinition):
+            check_arguments(successor, args)
         attributes = encode_search_attributes(search_attributes)
         raise ContinueAsNew(
             ContinueAsNewCommand(
-                workflow_type=run.definition.name if workflow is None else workflow_type_of(workflow),
+                workflow_type=workflow_type_of(successor),
                 task_queue=task_queue or run.task_queue,
                 input=run.converter.to_payloads(args),
                 run_timeout_ns=timeout_ns(run_timeout, "run_timeout"),

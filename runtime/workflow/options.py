@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from ..commands import StartChildWorkflow
-from ..definitions import WorkflowDefinition
+from ..definitions import WorkflowDefinition, check_arguments
 from ..durations import DurationLike, parse_duration
 from ..errors import InvalidArgumentError
 from ..policies import CancellationType, IdReusePolicy, ParentClosePolicy, RetryPolicy, choose
@@ -84,6 +84,15 @@ def checked_function(function: Any) -> Callable[..., Any]:
     return found
 
 
+def checked_plain_function(function: Any, what: str) -> Callable[..., Any]:
+    """``function`` if it can be called and is not async: its answer is needed at once."""
+    code = getattr(checked_function(function), "__code__", None)
+    if code is not None and code.co_flags & 0x80:
+        raise InvalidArgumentError(f"{what} must not be async: it waits for nothing")
+    found: Callable[..., Any] = function
+    return found
+
+
 def timeout_ns(value: DurationLike | None, name: str) -> int | None:
     """A timeout; none is shorter than a millisecond."""
     return None if value is None else parse_duration(value, name=name, allow_zero=False)
@@ -146,12 +155,15 @@ def child_command(
         get("cancellation_type", CancellationType.WAIT_CANCELLATION_COMPLETED),
         "cancellation_type",
     )
+    arguments = _given(positional, get("args", ()))
+    if isinstance(workflow, WorkflowDefinition):
+        check_arguments(workflow, arguments)
     number = run.child_count + 1
     command = StartChildWorkflow(
         workflow_id=workflow_id or f"{run.workflow_id}/{workflow_type}-{number}",
         workflow_type=workflow_type,
         task_queue=task_queue or run.task_queue,
-        input=run.converter.to_payloads(_given(positional, get("args", ()))),
+        input=run.converter.to_payloads(arguments),
         execution_timeout_ns=timeout_ns(get("execution_timeout"), "execution_timeout"),
         run_timeout_ns=timeout_ns(get("run_timeout"), "run_timeout"),
         parent_close_policy=parent_close.value,

@@ -59,10 +59,12 @@ def replay_history(
     *,
     guard: Guard | None = None,
     run_id: str = "",
+    namespace: str = "default",
 ) -> ReplayResult:
     """Replay one run. Never raises for what code or history do; see ``error``.
 
-    ``guard``: kept open by who replays many; by default a strict one for this replay.
+    ``guard``: kept open by who replays many; by default a strict one for this replay. ``namespace``: a
+    history does not tell its own, and the code may ask for it.
     """
     by_name = definitions if isinstance(definitions, Mapping) else {each.name: each for each in definitions}
     events = history.events
@@ -98,7 +100,7 @@ def replay_history(
         guard = strict_guard()
     run = WorkflowRun(
         definition,
-        namespace="default",
+        namespace=namespace,
         workflow_id=workflow_id,
         run_id=run_id,
         task_queue=started.task_queue.name if started.task_queue is not None else "",

@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from ..errors import InvalidArgumentError
 from .machines.timer import TimerMachine
 from .signals import SignalInbox
 
@@ -81,7 +82,12 @@ async def condition(
 ) -> bool:
     """True as soon as ``function()`` is true; False when ``timeout_ns`` passes first."""
     run.check_writable("wait_condition")
-    if function():
+    met = function()
+    if hasattr(met, "__await__"):
+        if hasattr(met, "close"):
+            met.close()
+        raise InvalidArgumentError("the condition gives a coroutine: it must answer at once, without await")
+    if met:
         return True
     if timeout_ns == 0:
         return False

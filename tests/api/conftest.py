@@ -35,7 +35,9 @@ class App:
         self.sim.run(worker)
         return worker
 
-    async def start(self, workflow: Any, *args: Any, activities: Any = (), **options: Any) -> WorkflowHandle[Any]:
+    async def start(
+        self, workflow: Any, *args: Any, activities: Any = (), **options: Any
+    ) -> WorkflowHandle[Any]:
         """Deploy ``workflow`` and start it."""
         self.deploy(workflow, activities=activities)
         return await self.begin(workflow, *args, **options)
@@ -57,9 +59,7 @@ def app(sim: Simulation) -> App:
 @pytest.fixture(autouse=True)
 def every_history_replays(request: pytest.FixtureRequest) -> Iterator[None]:
     """Through the public replayer, from the exported JSON, strictly."""
-    sim: Simulation | None = (
-        request.getfixturevalue("sim") if "sim" in request.fixturenames else None
-    )
+    sim: Simulation | None = request.getfixturevalue("sim") if "sim" in request.fixturenames else None
     yield
     marker = request.node.get_closest_marker("sim")
     if sim is None or (marker is not None and marker.kwargs.get("replay") is False):
@@ -67,4 +67,6 @@ def every_history_replays(request: pytest.FixtureRequest) -> Iterator[None]:
     for produced in produced_histories(sim.platform):
         workflow = sim.deployment.workflow(produced.namespace, produced.task_queue, produced.workflow_type)
         if workflow is not None and not produced.task_failure:
-            Replayer(workflows=[workflow]).replay(write_history(produced.history))
+            Replayer(workflows=[workflow], namespace=produced.namespace).replay(
+                write_history(produced.history)
+            )

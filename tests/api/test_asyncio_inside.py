@@ -33,7 +33,9 @@ async def double(number: int) -> int:
 
 
 async def gathering(ctx: WorkflowContext) -> list[Any]:
-    return list(await asyncio.gather(*[ctx.activity(f"d{n}", double, n) for n in (5, 1, 3)], asyncio.sleep(7, "z")))
+    return list(
+        await asyncio.gather(*[ctx.activity(f"d{n}", double, n) for n in (5, 1, 3)], asyncio.sleep(7, "z"))
+    )
 
 
 async def gathering_failures(ctx: WorkflowContext) -> list[Any]:
@@ -208,7 +210,9 @@ async def test_a_task_that_nobody_awaits_ends_with_the_workflow(app: App) -> Non
         (lambda: open("/etc/hostname"), r"open"),
     ],
 )
-async def test_what_would_differ_in_a_replay_is_refused_with_the_replacement(app: App, call: Any, told: str) -> None:
+async def test_what_would_differ_in_a_replay_is_refused_with_the_replacement(
+    app: App, call: Any, told: str
+) -> None:
     async def workflow(ctx: WorkflowContext) -> None:
         call()
 

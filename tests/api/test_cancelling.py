@@ -321,7 +321,9 @@ async def test_a_terminated_workflows_activity_is_told_to_stop(app: App) -> None
 
 
 @pytest.mark.parametrize("local", [True, False])
-async def test_an_activity_that_raises_cancelled_by_itself_is_an_ordinary_failure(app: App, local: bool) -> None:
+async def test_an_activity_that_raises_cancelled_by_itself_is_an_ordinary_failure(
+    app: App, local: bool
+) -> None:
     async def work() -> None:
         raise asyncio.CancelledError
 

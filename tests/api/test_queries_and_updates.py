@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import attrs
 import pytest
@@ -180,7 +179,9 @@ async def test_a_rejected_update_leaves_no_trace_in_the_history(app: App) -> Non
         with pytest.raises(UpdateFailedError, match=message) as caught:
             await handle.update("add", item)
         assert caught.value.cause.type == kind  # type: ignore[union-attr]
-    with pytest.raises(UpdateFailedError, match=r"no update handler 'ad'; this workflow has: add, close, pay"):
+    with pytest.raises(
+        UpdateFailedError, match=r"no update handler 'ad'; this workflow has: add, close, pay"
+    ):
         await handle.update("ad", Item("pen", 3))
     with pytest.raises(UpdateFailedError, match=r"args\[0\].*expected.*Item|Item"):
         await handle.update("add", "no item")

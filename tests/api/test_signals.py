@@ -58,7 +58,11 @@ async def test_signals_sent_at_once_all_arrive(app: App) -> None:
 
 async def test_signals_of_different_names_do_not_mix(app: App) -> None:
     async def workflow(ctx: WorkflowContext) -> list[Any]:
-        return [await ctx.wait_for_signal("b"), await ctx.wait_for_signal("a"), await ctx.wait_for_signal("b")]
+        return [
+            await ctx.wait_for_signal("b"),
+            await ctx.wait_for_signal("a"),
+            await ctx.wait_for_signal("b"),
+        ]
 
     handle = await app.start(workflow)
     for name, value in (("a", 1), ("b", 2), ("b", 3)):
@@ -79,7 +83,11 @@ async def test_a_wait_of_no_time_looks_only(app: App) -> None:
     async def workflow(ctx: WorkflowContext) -> list[Any]:
         first = await ctx.wait_for_signal("x", timeout=0)
         await ctx.sleep("1h")
-        return [first, await ctx.wait_for_signal("x", timeout=0), await ctx.wait_for_signal("x", timeout="0s")]
+        return [
+            first,
+            await ctx.wait_for_signal("x", timeout=0),
+            await ctx.wait_for_signal("x", timeout="0s"),
+        ]
 
     handle = await app.start(workflow)
     await app.sim.sleep("1m")
@@ -88,7 +96,9 @@ async def test_a_wait_of_no_time_looks_only(app: App) -> None:
 
 
 @pytest.mark.parametrize("seed", range(8))
-async def test_a_signal_at_the_instant_of_the_timeout_is_either_got_or_kept(sim: Any, app: App, seed: int) -> None:
+async def test_a_signal_at_the_instant_of_the_timeout_is_either_got_or_kept(
+    sim: Any, app: App, seed: int
+) -> None:
     async def workflow(ctx: WorkflowContext) -> list[Any]:
         first = await ctx.wait_for_signal("x", timeout="1h")
         return [first, await ctx.wait_for_signal("x", timeout="1h") if first is None else None]

@@ -131,6 +131,7 @@ def closed_reply(run: Run) -> Closed:
         result=run.result,
         failure=run.failure,
         new_run_id=run.new_run_id,
+        workflow_type=run.start.workflow_type,
     )
 
 
