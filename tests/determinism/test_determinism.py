@@ -1,4 +1,4 @@
-"""Same seed, same run: in other processes, under other hash seeds, on other Pythons, strict or fast, by tape."""
+"""Same seed, same run: across processes, hash seeds, Pythons, strict and fast mode, and tapes."""
 
 from __future__ import annotations
 

@@ -50,6 +50,7 @@ def check_history(history: History) -> None:
     check_nothing_follows_the_end(history)
     check_no_signal_is_recorded_twice(history)
     check_workflow_tasks_alternate(history)
+    check_no_activity_has_more_attempts_than_allowed(history)
 
 
 def check_event_ids_have_no_gaps(history: History) -> None:
@@ -61,6 +62,17 @@ def check_every_activity_ends_at_most_once(history: History) -> None:
     ends = Counter(found.attributes.scheduled_event_id for found in of_type(history, *ENDS_OF_ACTIVITIES))
     assert set(ends) <= scheduled
     assert all(count == 1 for count in ends.values()), ends
+
+
+def check_no_activity_has_more_attempts_than_allowed(history: History) -> None:
+    policies = {
+        found.event_id: found.attributes.retry_policy
+        for found in of_type(history, EventType.ACTIVITY_TASK_SCHEDULED)
+    }
+    for started in of_type(history, EventType.ACTIVITY_TASK_STARTED):
+        policy = policies[started.attributes.scheduled_event_id]
+        most = policy.maximum_attempts if policy is not None else 0
+        assert not most or started.attributes.attempt <= most, started
 
 
 def check_every_child_ends_at_most_once(history: History) -> None:
@@ -139,6 +151,31 @@ def check_every_history_replays(histories: Iterable[History], workflows: Sequenc
 def histories_of(simulation: Simulation) -> tuple[History, ...]:
     """Every history there is, from committed rows."""
     return tuple(found.history for found in produced_histories(simulation.platform))
+
+
+def check_the_index_never_goes_back(simulation: Simulation) -> None:
+    """The versions of a run's record in the index only grow."""
+    versions: dict[str, int] = {}
+    for step in simulation.trace.steps():
+        if step["kind"] == "commit" and kind_of(step["key"]) == VISIBILITY:
+            for table, run_id, row in step["changes"]:
+                if table == "execution" and row is not None:
+                    assert row.version > versions.get(run_id, 0), f"{run_id} went back to {row.version}"
+                    versions[run_id] = row.version
+
+
+def check_the_index_is_right(simulation: Simulation) -> None:
+    """Call it when all is quiet: every run is in the index, with its status."""
+    strict = simulation.platform.strict
+    indexed: dict[str, str] = {}
+    runs: dict[str, str] = {}
+    for key, found in simulation.platform.objects.items():
+        rows = found.read(strict)
+        if kind_of(key) == VISIBILITY:
+            indexed.update((run_id, row.status) for run_id, row in rows.get("execution", {}).items())
+        elif kind_of(key) == WORKFLOW:
+            runs.update((run_id, row.status) for run_id, row in rows.get("run", {}).items())
+    assert indexed == runs
 
 
 def check_nothing_is_stuck(simulation: Simulation) -> None:

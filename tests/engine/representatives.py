@@ -31,8 +31,6 @@ class App:
     executions: Counter[tuple[str, int]]
     worker: Worker
     client: Callable[[Simulation], Awaitable[Any]]
-    forgets: bool = True
-    """Do all its workflows end?"""
 
 
 class Base:
@@ -107,6 +105,10 @@ def activities() -> App:
             await ctx.activity("broken", base.broken)
         except TemporalError:
             found.append("failed")
+        try:
+            await ctx.activity("flaky", base.flaky, 99, retry=RetryPolicy(maximum_attempts=3))
+        except TemporalError:
+            found.append("failed thrice")
         found += await asyncio.gather(*(ctx.activity("echo", base.echo, n) for n in range(3)))
         found.append(await ctx.activity("beat", base.beating, heartbeat_timeout="60s"))
         return found
@@ -152,7 +154,12 @@ def signals() -> App:
         count = await handle.query("count")
         for n in range(3, 5):
             await handle.signal("n", n)
-        return [count, await handle.result()]
+        found = [count, await handle.result()]
+        try:
+            await handle.signal("n", 99)
+        except TemporalError:
+            found.append("closed")
+        return found
 
     return base.app([workflow], client)
 
@@ -215,6 +222,43 @@ def continued() -> App:
         return await handle.result()
 
     return base.app([workflow], client)
+
+
+def busy() -> App:
+    """Everything arrives while a workflow task is in progress: local activities hold it up."""
+    base = Base()
+
+    @base.temporal.workflow("busy-child")
+    async def child(ctx: WorkflowContext, n: int) -> int:
+        await ctx.sleep("pause", "2s")
+        return n
+
+    @base.temporal.workflow("busy")
+    async def workflow(ctx: WorkflowContext, seen: list[int], ended: int) -> Any:
+        async def slow() -> None:
+            await asyncio.sleep(5)
+
+        for _ in range(3):
+            echo = asyncio.create_task(ctx.activity("echo", base.echo, 1))
+            running = await ctx.start_child(child, 1)
+            found = await asyncio.gather(ctx.activity("slow", slow), running.result(), echo)
+            ended += found[1] + found[2]
+            seen.append(await ctx.wait_for_signal("n"))
+            if len(seen) == 8:
+                return [seen, ended]
+        await ctx.activity("slow", slow)
+        ctx.continue_as_new(seen, ended)
+
+    async def client(simulation: Simulation) -> Any:
+        handle = await base.temporal.start_workflow(
+            workflow, workflow_id="main", task_queue=QUEUE, args=[[], 0]
+        )
+        for n in range(8):
+            await handle.signal("n", n)
+            await simulation.sleep("2900ms")
+        return await handle.result()
+
+    return base.app([workflow, child], client)
 
 
 def cancellation() -> App:
@@ -448,6 +492,7 @@ REPRESENTATIVES: dict[str, Callable[[], App]] = {
     "signals": signals,
     "children": children,
     "continued": continued,
+    "busy": busy,
     "cancellation": cancellation,
     "updates": updates,
     "locals": locals_,

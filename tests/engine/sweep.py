@@ -19,6 +19,8 @@ from .laws import (
     check_history,
     check_nothing_is_kept,
     check_nothing_is_stuck,
+    check_the_index_is_right,
+    check_the_index_never_goes_back,
     histories_of,
 )
 from .representatives import App
@@ -91,8 +93,9 @@ def run(app: App, simulation: Simulation) -> Swept:
     check_at_most_one_open_run_at_a_time(histories)
     check_every_history_replays(histories, list(app.worker.workflows.values()))
     check_nothing_is_stuck(simulation)
+    check_the_index_is_right(simulation)
+    check_the_index_never_goes_back(simulation)
     assert all(count == 1 for count in app.executions.values()), app.executions
     simulation.execute(simulation.sleep("100d"))
     check_nothing_is_kept(simulation)
-    assert histories_of(simulation) is not None
     return Swept(result=result, histories=histories, faults=faults, digest=digest)
