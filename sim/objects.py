@@ -95,7 +95,8 @@ class SimObjectHost(SimHost):
             await self.fenced()
         platform = self.platform
         found = self.object
-        platform.trace.add(("load", platform.now(), self.name, self.number, found.version))
+        rows = sum(map(len, found.tables.values()))
+        platform.trace.add(("load", platform.now(), self.name, self.number, found.version, rows))
         return found.read(platform.strict)
 
     async def commit(self, commit: Commit) -> None:

@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from ..runtime.errors import HostError
 from .checkers import CHECKERS, Checker, World, check_trace
 from .circles import WINDOW, describe_loop
 from .errors import BudgetExceeded
@@ -110,7 +111,7 @@ def _run(
         tape = Tape.read(tape)
     if faults is None and tape is None:
         faults = scenario.faults
-    if faults is not None and not faults.rates and not faults.placements:
+    if not faults:
         faults = None
     options = {
         "step_budget": scenario.step_budget,
@@ -124,7 +125,7 @@ def _run(
     settled = False
     with simulation:
         properties = properties_of(simulation)
-        error = _execute(simulation, scenario)
+        error, gave_up = _execute(simulation, scenario)
         if error is None:
             try:
                 settled = simulation.execute(settle(simulation, scenario.settle_ns))
@@ -141,6 +142,7 @@ def _run(
             start_ns=simulation.start_ns,
             end_ns=end_ns,
             settled=settled and problem is None,
+            skew_ns=getattr(faults, "skew_ns_max", 0),
         )
         violations += check_trace(simulation.trace, wanted, world=world)
     result = RunResult(
@@ -149,29 +151,37 @@ def _run(
         tape=simulation.tape,
         digest=digest,
         violations=tuple(violations),
-        stats={**simulation.stats, **properties.stats()},
+        stats={**simulation.stats, "workload_gave_up": int(gave_up), **properties.stats()},
         reached=properties.reached(),
         virtual_ns=end_ns - simulation.start_ns,
     )
     return result, simulation
 
 
-def _execute(simulation: Simulation, scenario: Scenario) -> Exception | None:
-    """Both phases up to the end of the workload; what it raised."""
+def _execute(simulation: Simulation, scenario: Scenario) -> tuple[Exception | None, bool]:
+    """Both phases up to the end of the workload: what it raised, and whether it gave up.
+
+    While faults act, a call whose outcome stays unknown is nobody's mistake: the workload ends there, and
+    what it has begun must come to its end all the same.
+    """
     scheduler = simulation.platform.scheduler
     healing = None
     if simulation.platform.faults is not None:
         healing = scheduler.at(simulation.start_ns + scenario.heal_after_ns, _heal, simulation)
     try:
         simulation.execute(scenario.workload(simulation))  # type: ignore[arg-type]
+    except HostError as error:
+        if healing is not None and healing.when_ns is not None:
+            return None, True
+        return error, False
     except Exception as error:
-        return error
+        return error, False
     finally:
         if healing is not None:
             if healing.when_ns is not None:
                 _heal(simulation)
             healing.cancel()
-    return None
+    return None, False
 
 
 def _heal(simulation: Simulation) -> None:

@@ -54,8 +54,9 @@ def _is_under_way(simulation: Simulation, runs: dict[str, str]) -> bool:
     platform = simulation.platform
     if platform.queues.workers:
         return True
-    if any(found.tables.get("outbox") for found in platform.objects.values()):
-        return True
+    for each in platform.objects.values():
+        if each.tables.get("outbox") or getattr(each.incarnation, "unconfirmed", ()):
+            return True
     return any(_goes_on(simulation, key, run_id) for key, run_id in runs.items())
 
 

@@ -4,7 +4,7 @@ Owns the published form of a step. Version 1; a step is a tuple ``(kind, at_ns, 
 
     call       sender receiver call message          a request leaves its sender
     deliver    receiver incarnation call message     ... and arrives
-    load       key incarnation version               an incarnation reads its committed rows
+    load       key incarnation version rows          an incarnation reads its committed rows; how many
     commit     key incarnation version changes alarm_ns   rows are durable; changes: (table, row key, row)
     reply      key incarnation call reply            the answer leaves the object
     lost       call reason                           the sender learns that the outcome is unknown
@@ -45,7 +45,7 @@ SCHEMA_VERSION = 1
 FIELDS: dict[str, tuple[str, ...]] = {
     "call": ("sender", "receiver", "call", "message"),
     "deliver": ("receiver", "incarnation", "call", "message"),
-    "load": ("key", "incarnation", "version"),
+    "load": ("key", "incarnation", "version", "rows"),
     "commit": ("key", "incarnation", "version", "changes", "alarm_ns"),
     "reply": ("key", "incarnation", "call", "reply"),
     "lost": ("call", "reason"),

@@ -6,6 +6,7 @@ Owns the table from errors to kinds:
     a workflow task failed: the code differs from its history  nondeterminism
     a workflow task failed: anything else                      safety
     an object or consumer raised (a bug in the engine)         safety
+    an outcome that stays unknown although nothing fails       liveness
     what the engine answered and the workload did not expect   safety
     nothing is left that could happen, or it goes in circles   liveness
     a property that became false / was never true              as the property says
@@ -15,6 +16,7 @@ Owns the table from errors to kinds:
 from __future__ import annotations
 
 from ..runtime.errors import (
+    HostError,
     InvalidArgumentError,
     NondeterminismError,
     TemporalError,
@@ -67,6 +69,10 @@ def violation_of(error: BaseException, trace: Trace) -> Violation:
     if isinstance(error, ActorCrashed):
         return Violation(
             checker="engine", kind=Kind.SAFETY, message=str(error), steps=(last,), location=_raised_at(error)
+        )
+    if isinstance(error, HostError):
+        return Violation(
+            checker="unanswered", kind=Kind.LIVENESS, message=_text(error), steps=(last,), location=location
         )
     if isinstance(error, TemporalError) and not isinstance(error, SimulationError | InvalidArgumentError):
         return Violation(

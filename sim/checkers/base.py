@@ -6,37 +6,61 @@ nothing of the engine's or the platform's insides; it changes nothing; it is mad
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from ..scenario import Kind, Violation
 from ..trace import Step
-
-if TYPE_CHECKING:
-    from .world import World
+from .ledger import Ledger
+from .world import World
 
 VIOLATIONS_MAX = 5
 """So many violations of one checker are told; one cause often breaks a promise many times."""
 
 
 class Checker:
-    """One invariant. ``kinds`` are the kinds of steps it wants to see (empty: all of them)."""
+    """One invariant.
+
+    ``kinds``: the kinds of steps that ``step`` wants to see. ``tables``: the rows of commits that ``row``
+    wants to see, as ``"WorkflowDO.run"``; the event tables of all runs are ``"WorkflowDO.events"``.
+    """
 
     number: ClassVar[int] = 0
     name: ClassVar[str] = ""
     kind: ClassVar[Kind] = Kind.SAFETY
     kinds: ClassVar[tuple[str, ...]] = ()
+    tables: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self) -> None:
+        self.ledger = Ledger()
+        """The rows of all objects as they were before the step that is being read; at the end, the last."""
         self.world: World | None = None
-        """What is known beside the trace; set by the runner before the first step, None in plain tests."""
+        """What is known beside the trace; None where nobody has told."""
         self.violations: list[Violation] = []
 
     def step(self, number: int, step: Step) -> None:
         """Read the ``number``-th step of the run."""
 
+    def row(self, number: int, step: Step, table: str, key: Any, row: Any) -> None:
+        """Read one row that the commit ``step`` writes; ``row`` None: deletes."""
+
     def finish(self) -> list[Violation]:
         """The run is over: everything that was found."""
         return self.violations
+
+    @property
+    def settled(self) -> bool:
+        """Has the world come to rest, so that what has not happened never will?"""
+        return self.world is not None and self.world.settled
+
+    @property
+    def end_ns(self) -> int:
+        """The virtual time at the end of the run."""
+        return 0 if self.world is None else self.world.end_ns
+
+    @property
+    def skew_ns(self) -> int:
+        """By so much the clock of an object may differ from virtual time."""
+        return 0 if self.world is None else self.world.skew_ns
 
     def violated(self, message: str, *steps: int, **fields: Any) -> None:
         """Note one broken promise, shown by ``steps``."""

@@ -21,3 +21,5 @@ class World:
     start_ns: int
     end_ns: int
     settled: bool
+    skew_ns: int = 0
+    """How far the clock of an object may be off."""

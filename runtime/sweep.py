@@ -1,0 +1,96 @@
+"""The recovery sweep: wakes what the platform has forgotten to wake.
+
+A platform may lose an alarm for good (it gives up after some failures, or the alarm gets stuck) and a queue
+message (it expires, or has no retry left). Every object that has anything to do is found again from the index
+of executions: a start is acknowledged only once its run is registered there, and so is a schedule. The sweep
+pokes what the index says should be awake - open runs, closed runs that may still have something to send,
+schedules, runs whose retention is over - and each of them pokes the objects it waits for. A poked object does
+what is due, delivers what waits, and sets its alarm again.
+
+The host calls it periodically: a cron trigger, every few minutes. Sweeps may be missed, late, doubled and
+overlap; a sweep that reaches something healthy changes nothing there.
+
+Imports no host implementation, no clock and no actor.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from .actor import Poke, Poked
+from .errors import HostError
+from .keys import VISIBILITY_SHARDS, visibility_key
+from .messages.visibility import AwakeList, ListAwake, RunsAtRest
+
+if TYPE_CHECKING:
+    from .host import Host
+
+PARALLEL = 6
+"""So many objects are poked at a time: no more connections does one invocation have."""
+
+PAGE_SIZE = 500
+
+
+@attrs.define(kw_only=True)
+class SweepReport:
+    """What a sweep did. ``unreached`` objects or shards did not answer: the next sweep has to find them."""
+
+    poked: int = 0
+    unreached: int = 0
+
+    @property
+    def is_complete(self) -> bool:
+        """Has everything that should be awake been reached?"""
+        return not self.unreached
+
+
+def shards_of(namespaces: Iterable[str]) -> list[str]:
+    """The keys of the index shards of ``namespaces``."""
+    return [visibility_key(each, shard) for each in namespaces for shard in range(VISIBILITY_SHARDS)]
+
+
+async def sweep(host: Host, shards: Iterable[str]) -> SweepReport:
+    """Poke whatever the index shards with these keys know to be awake. Never raises HostError."""
+    report = SweepReport()
+    for shard in shards:
+        try:
+            await _sweep_shard(host, shard, report)
+        except HostError:
+            report.unreached += 1
+    return report
+
+
+async def _sweep_shard(host: Host, shard: str, report: SweepReport) -> None:
+    after = ""
+    while True:
+        page = await host.call(shard, ListAwake(after=after, page_size=PAGE_SIZE))
+        if type(page) is not AwakeList:
+            report.unreached += 1
+            return
+        at_rest: list[str] = []
+        for first in range(0, len(page.keys), PARALLEL):
+            batch = range(first, min(first + PARALLEL, len(page.keys)))
+            replies = await asyncio.gather(*(_poke(host, page.keys[index]) for index in batch))
+            for index, reply in zip(batch, replies, strict=True):
+                report.poked += 1
+                if reply is None:
+                    report.unreached += 1
+                elif page.closed_run_ids[index] and not reply.pending:
+                    at_rest.append(page.closed_run_ids[index])
+        if at_rest:
+            await host.call(shard, RunsAtRest(run_ids=tuple(at_rest)))
+        after = page.next
+        if not after:
+            return
+
+
+async def _poke(host: Host, key: str) -> Poked | None:
+    try:
+        reply: Any = await host.call(key, Poke())
+    except HostError:
+        return None
+    return reply if type(reply) is Poked else None

@@ -1,0 +1,80 @@
+"""15. Replay is a fixed point, and a cold execution agrees with the cached one.
+
+Source: a cached coroutine is a cache only. So a run that rests has nothing more to say when it is rebuilt
+from its history; replaying twice says the same twice; and writing the history as JSON and reading it back
+loses nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...runtime.history import EventType
+from ..scenario import Kind, Violation
+from .base import Checker
+from .histories import Replayable, replayable
+
+
+class FixedPoint(Checker):
+    """Rebuilds the runs that are at rest, twice."""
+
+    number = 15
+    name = "fixed-point"
+    kind = Kind.NONDETERMINISM
+
+    def finish(self) -> list[Violation]:
+        if self.world is None:
+            return self.violations
+        from ...runtime.guard import strict_guard
+
+        guard = strict_guard()
+        try:
+            for found in replayable(self.ledger, self.world):
+                self._json(found)
+                if not found.task_failed:
+                    self._replays(found, guard)
+        finally:
+            guard.close()
+        return self.violations
+
+    def _json(self, found: Replayable) -> None:
+        from ...runtime.history import read_history, write_history
+
+        again = read_history(write_history(found.history))
+        if again.events != found.history.events:
+            differing = next(
+                (
+                    event.event_id
+                    for event, other in zip(found.history.events, again.events, strict=False)
+                    if event != other
+                ),
+                len(again.events),
+            )
+            self.violated(f"event {differing} of run {found.run_id} is not what its JSON form says")
+
+    def _replays(self, found: Replayable, guard: Any) -> None:
+        from ...runtime.workflow.replay import replay_history
+
+        definitions = {found.name: found.definition}
+        converter = self.world.deployment.converter if self.world is not None else None
+        first, second = (
+            replay_history(found.history, definitions, converter, guard=guard, run_id=found.run_id)
+            for _ in range(2)
+        )
+        if (first.next_commands, str(first.error)) != (second.next_commands, str(second.error)):
+            self.violated(f"run {found.run_id} ({found.name}) replayed twice gives two outcomes")
+        elif first.next_commands and found.at_rest and not _has_news(found):
+            names = ", ".join(type(command).__name__ for command in first.next_commands)
+            self.violated(
+                f"run {found.run_id} ({found.name}) rests, and rebuilt from its history it goes on: {names}"
+            )
+
+
+def _has_news(found: Replayable) -> bool:
+    """Does its history hold anything after the last workflow task that completed?"""
+    for event in reversed(found.history.events):
+        if event.event_type == EventType.WORKFLOW_TASK_COMPLETED:
+            return False
+        if not getattr(event.attributes, "workflow_task_completed_event_id", 0):
+            return True
+    return True
