@@ -21,10 +21,9 @@ from typing import TYPE_CHECKING
 
 from ..runtime import ApplicationError, ChildWorkflowError, RetryPolicy, Temporal, Worker, WorkflowContext
 from ..runtime.durations import DAY
-from ..sim.faults import FaultPlan
 from ..sim.properties import sometimes
 from ..sim.scenario import Scenario
-from .world import Attempts, Promises, declare, insist, side_by_side, takes
+from .world import ROUGH, Attempts, Promises, declare, insist, side_by_side, takes
 
 if TYPE_CHECKING:
     from ..sim.simulation import Simulation
@@ -185,14 +184,6 @@ SCENARIO = Scenario(
     name="order_saga",
     workload=workload,
     summary="orders are paid, approved and shipped, or undone",
-    faults=(
-        FaultPlan.crashes(10_000)
-        | FaultPlan.workers(10_000)
-        | FaultPlan.network(10_000)
-        | FaultPlan.queue(50_000)
-        | FaultPlan.alarms(20_000)
-        | FaultPlan.storage(20_000)
-        | FaultPlan.zombies(3_000)
-    ),
+    faults=ROUGH,
     heal_after_ns=2 * DAY,
 )

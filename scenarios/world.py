@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..runtime.activity import ActivityInfo, info
 from ..runtime.errors import HostError, invariant
+from ..sim.faults import FaultPlan
 from ..sim.properties import PropertyViolated, always, sometimes
 from ..sim.scenario import Kind
 
@@ -22,6 +23,18 @@ if TYPE_CHECKING:
     from ..sim.simulation import Simulation
 
 T = TypeVar("T")
+
+ROUGH = (
+    FaultPlan.crashes(10_000)
+    | FaultPlan.workers(10_000)
+    | FaultPlan.network(10_000)
+    | FaultPlan.queue(50_000)
+    | FaultPlan.alarms(20_000)
+    | FaultPlan.storage(20_000)
+    | FaultPlan.zombies(3_000)
+)
+"""A rough day: objects and workers die, superseded incarnations go on for a while, messages are lost, late
+and doubled, alarms late, commits slow."""
 
 
 class Promises:
@@ -100,6 +113,6 @@ def choose(sim: Simulation, label: str, options: int) -> int:
     return sim.platform.choices.draw(f"workload:{label}", options)
 
 
-async def side_by_side(*work: Awaitable[Any]) -> None:
-    """All clients at once."""
-    await asyncio.gather(*work)
+async def side_by_side(*work: Awaitable[Any]) -> list[Any]:
+    """All clients at once; what each of them returned."""
+    return list(await asyncio.gather(*work))
