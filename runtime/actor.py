@@ -33,7 +33,17 @@ class Alarm:
 
 @record
 class Poke:
-    """Do what is due, and set the alarm anew: from the recovery sweep, in case the platform has lost it."""
+    """Do what is due, deliver what waits and set the alarm anew: from the recovery sweep, in case the
+    platform has lost something. ``spread``: poke those you wait for as well. Answered by :class:`Poked`."""
+
+    spread: bool = True
+
+
+@record
+class Poked:
+    """``pending`` messages are still in the outbox."""
+
+    pending: int = 0
 
 
 @record

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .definitions import ActivityDefinition, Worker, WorkflowDefinition
     from .host import Host
     from .payloads import DataConverter
+    from .sweep import SweepReport
 
 Run = Callable[[Coroutine[Any, Any, None]], Any]
 """Runs a coroutine as work of its own; it dies with the worker."""
@@ -55,6 +56,7 @@ class Deployment:
         self._identity = identity
         self._workers: dict[Worker, str] = {}
         self._workers_made = 0
+        self._namespaces: dict[str, None] = {}
         self._workflows: dict[tuple[str, str], dict[str, WorkflowDefinition]] = {}
         self._activities: dict[tuple[str, str], dict[str, ActivityDefinition[Any, Any]]] = {}
         self._instance = ""
@@ -75,6 +77,7 @@ class Deployment:
         """Run ``worker`` here. Of two definitions with one name on one queue the later worker's counts."""
         if worker not in self._workers:
             self._workers_made += 1
+            self._namespaces[worker.namespace] = None
             self._workers[worker] = f"{self._identity}-{self._workers_made}"
             self._index()
 
@@ -144,6 +147,15 @@ class Deployment:
         identity = self._workers.get(worker, self._identity)
         stopped = WorkerStopped(namespace=worker.namespace, task_queue=worker.task_queue, identity=identity)
         await _accepted(host, task_queue_key(worker.namespace, worker.task_queue), stopped)
+
+    # --- recovery ---
+
+    async def sweep(self, host: Host) -> SweepReport:
+        """Wake what the platform has forgotten, in every namespace a worker here serves or has served. For
+        the host's cron trigger, every few minutes; see ``sweep``. Never raises HostError."""
+        from .sweep import shards_of, sweep
+
+        return await sweep(host, shards_of(self._namespaces))
 
     # --- the activity queue ---
 

@@ -24,13 +24,27 @@ import asyncio
 from collections import deque
 from typing import Any, Protocol
 
-from .actor import OUTBOX, Actor, AfterDelivery, Alarm, Deferred, OutboxEntry, Poke, Refusal, State, Turn
+from .actor import (
+    OUTBOX,
+    Actor,
+    AfterDelivery,
+    Alarm,
+    Deferred,
+    OutboxEntry,
+    Poke,
+    Poked,
+    Refusal,
+    State,
+    Turn,
+)
 from .durations import MILLISECOND, SECOND
-from .errors import HostError
+from .errors import HostError, NewerSchemaError
 from .host import Commit, ObjectHost
 
 REDELIVERY_DELAY_NS = 10 * SECOND
 REDELIVERY_DELAY_MAX_NS = 600 * SECOND
+OVERDUE_NS = 60 * SECOND
+"""Alarms are late by up to a minute. One that is later than that may be stuck: then it is set again."""
 
 
 class Executor(Protocol):
@@ -101,6 +115,8 @@ class Shell:
     async def handle(self, message: Any) -> Any:
         """Apply one message and return its reply, after the commit that makes it true."""
         reply = await self._enter(message, None)
+        if type(message) is Poke:
+            return self._poked()
         kind = type(reply)
         if kind is Deferred:
             return await self._wait(reply.token)
@@ -116,12 +132,22 @@ class Shell:
         self._ringing_ns = scheduled_ns
         try:
             await self._enter(Alarm(scheduled_ns=scheduled_ns), scheduled_ns)
+        except NewerSchemaError:
+            # A deploy is under way: the rows are newer than this code, and are left alone for now.
+            await self._host.commit(Commit((), max(self._host.now(), scheduled_ns) + REDELIVERY_DELAY_NS))
+            return
         except HostError:
             # The incarnation is dead and its last committed alarm is what the platform retries.
             return
         finally:
             self._ringing_ns = None
-        self._kick(self._host.now())
+        self._kick(max(self._host.now(), scheduled_ns))
+
+    def _poked(self) -> Poked:
+        """What a poke does for every object: lanes whose alarm was lost are delivered now."""
+        self._kick(None)
+        state = self._state
+        return Poked(pending=0 if state is None else len(state.rows.get(OUTBOX, ())))
 
     async def _enter(self, message: Any, alarm_ns: int | None) -> Any:
         if self._busy:
@@ -153,7 +179,10 @@ class Shell:
         if state is None:
             state = self._state = self._actor.load(self._key, await host.load())
             self._post(state.table(OUTBOX).values())
-        turn = Turn(state, host.now(), self._executor.polls, alarm_ns)
+        now = host.now()
+        if alarm_ns is not None and now < alarm_ns:
+            now = alarm_ns  # the clock that alarms follow is ahead of this machine's
+        turn = Turn(state, now, self._executor.polls, alarm_ns)
         try:
             reply = self._actor.receive(state, message, turn)
         except Exception as error:
@@ -191,6 +220,8 @@ class Shell:
             changes = (*flushed, *changes)
         next_ns = self._next_alarm(state, turn.now)
         if next_ns is not None:
+            if next_ns < turn.now - OVERDUE_NS:
+                next_ns = turn.now + MILLISECOND
             next_ns = -(-next_ns // MILLISECOND) * MILLISECOND
             ringing_ns = self._ringing_ns
             if ringing_ns is not None and next_ns <= ringing_ns:
@@ -260,9 +291,9 @@ class Shell:
                 lane.running = True
                 self._host.spawn(self._pump(entry.receiver, lane))
 
-    def _kick(self, now: int) -> None:
+    def _kick(self, now: int | None) -> None:
         for receiver, lane in self._lanes.items():
-            if lane.entries and not lane.running and lane.retry_at_ns <= now:
+            if lane.entries and not lane.running and (now is None or lane.retry_at_ns <= now):
                 lane.running = True
                 lane.retry_at_ns = 0
                 self._host.spawn(self._pump(receiver, lane))

@@ -3,9 +3,11 @@
 Fault model. An alarm goes off at its time or later, in whatever incarnation there is (a new one, if need be).
 The stored alarm is removed when its handler has ended, and not by its start: if the incarnation dies first,
 the alarm goes off again after 2 s, 4 s, ... up to 1024 s, without end. It may go off once more after it was
-handled. Only one run at a time; an alarm set meanwhile waits until the run is over. Setting the very time of
-the alarm that is running changes nothing (on the real platform such an alarm is lost, so the engine must
-never do it).
+handled. A run that fails by the fault of the object (it exceeds a limit) counts: after ``FAILURES_MAX`` of
+them the alarm vanishes and nobody is told. An alarm may get stuck: its time passes, and it goes off only if
+the object sets another one. Only one run at a time; an alarm set meanwhile waits until the run is over.
+Setting the very time of the alarm that is running changes nothing (on the real platform such an alarm is
+lost, so the engine must never do it).
 
 Must not import: the platform (it is handed in).
 """
@@ -24,12 +26,24 @@ if TYPE_CHECKING:
 
 RETRY_DELAY_NS = 2 * SECOND
 RETRY_DOUBLINGS_MAX = 9
+FAILURES_MAX = 7
+"""So many counted failures end an alarm: its first run and six retries."""
 
 
 class ObjectAlarm:
     """The alarm of one object: when it is set for, and the timer that watches it."""
 
-    __slots__ = ("_failures", "_platform", "_rearmed", "_running_ns", "_timer", "object", "when_ns")
+    __slots__ = (
+        "_counted",
+        "_doomed",
+        "_failures",
+        "_platform",
+        "_rearmed",
+        "_running_ns",
+        "_timer",
+        "object",
+        "when_ns",
+    )
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
@@ -40,6 +54,8 @@ class ObjectAlarm:
         self._running_ns: int | None = None
         self._rearmed = False
         self._failures = 0
+        self._counted = 0
+        self._doomed = False
 
     @property
     def is_running(self) -> bool:
@@ -53,11 +69,12 @@ class ObjectAlarm:
             if when_ns != running_ns:
                 self._rearmed = True
                 self.when_ns = when_ns
-                self._failures = 0
+                self._failures = self._counted = 0
             return
         if when_ns != self.when_ns:
             self.when_ns = when_ns
-            self._failures = 0
+            self._failures = self._counted = 0
+            self._doomed = False
             self._watch(when_ns)
 
     def _watch(self, at_ns: int | None) -> None:
@@ -73,11 +90,45 @@ class ObjectAlarm:
     def _fire(self) -> None:
         platform = self._platform
         faults = platform.faults
-        if faults is not None and platform.strike("alarm", self.object.key) == "late_alarm":
-            delay_ns = faults.delay_ns(f"late_alarm:{self.object.key}", faults.plan.alarm_ns_max)
-            self._watch(platform.now() + delay_ns)
-            return
+        if faults is not None:
+            if self._doomed:
+                self._fail()
+                return
+            fault = platform.strike("alarm", self.object.key)
+            if fault == "late_alarm":
+                delay_ns = faults.delay_ns(f"late_alarm:{self.object.key}", faults.plan.alarm_ns_max)
+                self._watch(platform.now() + delay_ns)
+                return
+            if fault == "stuck_alarm":
+                self._lost("stuck")
+                return
+            if fault:
+                self._doomed = fault == "exhausted_alarm"
+                self._fail()
+                return
         self.run()
+
+    def _fail(self) -> None:
+        """The handler runs into a limit before it has done anything: the object is reset, and it counts."""
+        platform = self._platform
+        host = platform.incarnation(self.object)
+        platform.trace.add(
+            ("alarm", platform.now(), self.object.key, host.number, self.when_ns, self._failures)
+        )
+        platform.kill(host, "it exceeded a limit while it handled its alarm")
+        self._counted += 1
+        if self._counted < FAILURES_MAX:
+            self._again()
+        else:
+            self._lost("its retries are exhausted")
+            self.when_ns = None
+            self._failures = self._counted = 0
+            self._doomed = False
+
+    def _lost(self, reason: str) -> None:
+        platform = self._platform
+        platform.trace.add(("alarm_lost", platform.now(), self.object.key, self.when_ns, reason))
+        platform.cron.lost()
 
     def run(self, scheduled_ns: int | None = None) -> None:
         """Start the handler for the alarm that is set, or once more for ``scheduled_ns``."""
@@ -93,12 +144,14 @@ class ObjectAlarm:
 
     async def _handle(self, host: SimObjectHost, when_ns: int) -> None:
         await host.shell.alarm(when_ns)
+        if host.unconfirmed:
+            await host.gate()
         if host.state != LIVE:
             return
         platform = self._platform
         platform.trace.add(("alarm_done", platform.now(), self.object.key, when_ns))
         self._running_ns = None
-        self._failures = 0
+        self._failures = self._counted = 0
         if not self._rearmed and self.when_ns == when_ns:
             self.when_ns = None
         if platform.faults is not None and platform.strike("alarm_done", self.object.key):
@@ -108,12 +161,16 @@ class ObjectAlarm:
 
     def interrupted(self) -> None:
         """The incarnation that ran the handler is dead or superseded: the alarm goes off again."""
-        if self._running_ns is None:
+        running_ns = self._running_ns
+        if running_ns is None:
             return
         self._running_ns = None
-        if self._rearmed:
+        if self._rearmed or self.when_ns != running_ns:  # a later one is set, or it was a duplicate
             self._watch(self.when_ns)
             return
+        self._again()
+
+    def _again(self) -> None:
         delay_ns = RETRY_DELAY_NS << min(self._failures, RETRY_DOUBLINGS_MAX)
         self._failures += 1
         self._watch(self._platform.now() + delay_ns)

@@ -1,9 +1,9 @@
 """The cron trigger of the simulated platform: it runs the recovery sweep when there is something to recover.
 
 Owns the ticks. Fault model: a tick may be missed, late, run twice at once, or overlap an earlier one. A real
-trigger ticks for ever; this one is armed only after the platform has lost something for good (an alarm, a queue
-message) and until a sweep that began after the last loss has reached everything, because a sweep with nothing
-to recover changes nothing. So a run that loses nothing has no tick, and costs nothing.
+trigger ticks for ever; this one is armed only after the platform has lost something for good (an alarm, a
+queue message) and until a sweep that began after the last loss has reached everything, because a sweep with
+nothing to recover changes nothing. So a run that loses nothing has no tick, and costs nothing.
 
 Must not import: the platform (it is handed in), the engine.
 """

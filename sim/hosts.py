@@ -49,6 +49,9 @@ class SimHost(Life):
 
     __slots__ = ()
 
+    unconfirmed: Any = ()
+    """What it has committed and is not durable yet; always empty but under the PROD profile."""
+
     def now(self) -> int:
         """The virtual time, ns since the Unix epoch."""
         return self.platform.scheduler.now()

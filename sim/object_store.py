@@ -1,6 +1,7 @@
 """The object store: whole values under keys.
 
-Fault model. A put may fail with the data stored or not; a get may fail. What was stored stays, unchanged,
+Fault model. A put may fail with the data stored or not, or be refused because the key is written too often;
+a get may fail. What was stored stays, unchanged,
 until it is replaced; a reader sees one whole value or another, never a mixture.
 
 Must not import: the platform (it is handed in).
@@ -10,26 +11,35 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..runtime.durations import SECOND
 from ..runtime.errors import HostError
 
 if TYPE_CHECKING:
     from .hosts import SimHost
     from .platform import Platform
 
+THROTTLE_NS = SECOND
+"""A key takes one write in so long; a second one is refused until it is over."""
+
 
 class ObjectStore:
     """All blobs of one simulation."""
 
-    __slots__ = ("_blobs", "_platform")
+    __slots__ = ("_blobs", "_platform", "_throttled_ns")
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
         self._blobs: dict[str, bytes] = {}
+        self._throttled_ns: dict[str, int] = {}
 
     def put(self, sender: SimHost, key: str, data: bytes) -> None:
         """Store ``data``, replacing what was there. Raises HostError when a fault says so."""
         platform = self._platform
         fault = "" if platform.faults is None else platform.strike("put_blob", key)
+        if fault == "throttled_put":
+            self._throttled_ns[key] = platform.now() + THROTTLE_NS
+        if self._throttled_ns and platform.now() < self._throttled_ns.get(key, 0):
+            raise HostError(f"outcome unknown: storing {key!r} failed: too many requests", key=key)
         if fault != "lost_put":
             self._blobs[key] = bytes(data)
             platform.trace.add(("put_blob", platform.now(), sender.name, key, len(data)))

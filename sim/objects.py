@@ -3,8 +3,9 @@
 Fault model. The committed rows survive everything; a commit is all or nothing. Memory, calls in flight and
 what was not committed vanish with the incarnation. An incarnation can die before its commit, with the commit
 in doubt (the rows are durable or not; nobody knows before the next incarnation reads them), after it and
-before anything was said, and whenever it is idle. A commit may be slow. A superseded incarnation (zombie)
-never commits. At most one incarnation can commit at any time.
+before anything was said, and whenever it is idle. A commit may be slow, or fail and take the object with it.
+An object may come up on code that is older than its rows and refuse them. A superseded incarnation (zombie)
+never commits. At most one incarnation can commit at any time. Its machine's clock may be off.
 
 Invariants: rows are immutable records, so handing them out shares nothing that can change; in strict mode
 what is stored are bytes, and every read decodes them anew.
@@ -18,7 +19,7 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..runtime.actor import Actor
-from ..runtime.errors import Evicted
+from ..runtime.errors import Evicted, NewerSchemaError
 from ..runtime.host import Commit, RowKey, Tables
 from ..runtime.records import decode, encode
 from ..runtime.shell import Shell
@@ -33,7 +34,16 @@ if TYPE_CHECKING:
 class SimObject:
     """One durable object as the platform keeps it: what is durable, and who embodies it now."""
 
-    __slots__ = ("actor", "alarm", "incarnation", "incarnations", "key", "tables", "version")
+    __slots__ = (
+        "actor",
+        "alarm",
+        "incarnation",
+        "incarnations",
+        "key",
+        "old_code_until_ns",
+        "tables",
+        "version",
+    )
 
     def __init__(self, key: str, actor: Actor[Any], alarm: ObjectAlarm) -> None:
         self.key = key
@@ -44,6 +54,8 @@ class SimObject:
         self.incarnation: SimObjectHost | None = None
         self.incarnations = 0
         self.alarm = alarm
+        self.old_code_until_ns = 0
+        """Until then it runs code that is older than its rows."""
 
     def apply(self, commit: Commit, strict: bool) -> None:
         """Make the rows of one commit durable."""
@@ -74,7 +86,7 @@ class SimObject:
 class SimObjectHost(SimHost):
     """The host as one incarnation of one object sees it; implements runtime.host.ObjectHost."""
 
-    __slots__ = ("calls", "object", "shell", "tasks")
+    __slots__ = ("calls", "object", "shell", "skew_ns", "tasks")
 
     def __init__(self, platform: Platform, found: SimObject) -> None:
         super().__init__(platform, found.key, found.incarnations)
@@ -83,18 +95,27 @@ class SimObjectHost(SimHost):
         """Calls that arrived here and have no answer yet."""
         self.tasks = 0
         """Spawned work that has not ended."""
+        self.skew_ns = 0
+        """How far its machine's clock is ahead of the true time."""
         self.shell = Shell(found.key, found.actor, self, platform.executor)
 
     @property
     def is_idle(self) -> bool:
         """Nothing runs and nobody waits here."""
-        return not self.calls and not self.tasks and not self.object.alarm.is_running
+        return not (self.calls or self.tasks or self.unconfirmed or self.object.alarm.is_running)
+
+    def now(self) -> int:
+        return self.platform.scheduler.now() + self.skew_ns
 
     async def load(self) -> Tables:
         if self.state != LIVE:
             await self.fenced()
         platform = self.platform
         found = self.object
+        if found.old_code_until_ns and platform.now() < found.old_code_until_ns:
+            raise NewerSchemaError(
+                f"a newer version of temporal-do wrote rows of {self.name}", record=self.name
+            )
         rows = sum(map(len, found.tables.values()))
         platform.trace.add(("load", platform.now(), self.name, self.number, found.version, rows))
         return found.read(platform.strict)

@@ -1,14 +1,14 @@
 """The PROD profile's objects: commits that return before they are durable, behind an output gate.
 
-Fault model. A commit is on its way for a few milliseconds, up to seconds when it is slow; meanwhile the object
-takes further turns on what it believes, and their commits queue up behind. Everything an incarnation says in
-that time - requests, replies, queue messages, objects for the store, the end of an alarm - is held until every
-commit before it is durable, and then leaves in the order it was said. When a commit fails, or the incarnation
-dies, what was held is never said, and of the commits under way a prefix becomes durable or none: nobody can
-know before the next incarnation reads. One that takes longer than ``GATE_TIMEOUT_NS`` fails.
+Fault model. A commit is on its way for a few milliseconds, up to seconds when it is slow; meanwhile the
+object takes further turns on what it believes, and their commits queue up behind. Everything an incarnation
+says in that time - requests, replies, queue messages, objects for the store, the end of an alarm - is held
+until every commit before it is durable, and then leaves in the order it was said. When a commit fails, or the
+incarnation dies, what was held is never said, and of the commits under way a prefix becomes durable or none:
+nobody can know before the next incarnation reads. One that takes longer than ``GATE_TIMEOUT_NS`` fails.
 
-Invariants: the durable commits of an object are a prefix of those it made; nothing that anybody sees depends on
-a commit that is not durable; at most one incarnation makes commits durable.
+Invariants: the durable commits of an object are a prefix of those it made; nothing that anybody sees depends
+on a commit that is not durable; at most one incarnation makes commits durable.
 
 Must not import: the platform (it is handed in).
 """

@@ -2,12 +2,14 @@
 
 Fault model: that of its parts. Objects lose memory and calls in flight, never committed rows (``objects``);
 requests and replies get lost and late (``hosts``); alarms and queues are at least once (``alarms``,
-``queue``). With no fault plan nothing is lost, late or doubled, and only the order of simultaneous events is
-open.
+``queue``); so is the cron trigger at worst (``cron``). Under the PROD profile commits are durable only after
+they have returned, and an output gate holds back what depends on them (``pipelining``). With no fault plan
+nothing is lost, late or doubled, and only the order of simultaneous events is open.
 
 Invariants
 - One macro event per request. The reply is handed back in the same event, unless a fault delays it.
-- Without faults, load and commit do not suspend: a turn is over before the next event.
+- Without faults, load and commit do not suspend: a turn is over before the next event. Under the LOCAL
+  profile its commit is durable by then as well.
 - Every step is in the trace, and the trace decides the digest; nothing else is published.
 - Messages, rows and replies are immutable; strict mode encodes and decodes each of them on its way.
 
@@ -18,8 +20,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextvars import Context
+from functools import partial
 from hashlib import blake2b
 from typing import Any
+from zlib import crc32
 
 from ..runtime.actor import Actor
 from ..runtime.errors import HostError, InvalidArgumentError
@@ -28,18 +32,32 @@ from ..runtime.records import decode, encode
 from ..runtime.shell import Executor
 from .alarms import ObjectAlarm
 from .choices import Choices
-from .faults import FaultPlan, Faults
+from .cron import Cron
+from .faults import FaultPlan, Faults, Storm
 from .hosts import Call, SimHost, Unknown
 from .lives import DEAD, LIVE, ZOMBIE, Life
 from .loop import SimulationLoop
 from .object_store import ObjectStore
 from .objects import SimObject, SimObjectHost
+from .pipelining import PipelinedHost
 from .queue import Queues, WorkerHost
 from .scheduler import Scheduler
 from .trace import Trace
 
 ZOMBIE_GRACE_NS = 30_000_000_000
 """So long a superseded incarnation may go on."""
+
+ISOLATES = 8
+"""So many isolates share the objects: what one of them loses, all its objects lose."""
+
+LOCAL = "local"
+PROD = "prod"
+PROFILES = (LOCAL, PROD)
+
+
+def isolate_of(key: str) -> int:
+    """The isolate in which the object ``key`` lives, from 0 to ``ISOLATES`` - 1."""
+    return crc32(key.encode()) % ISOLATES
 
 
 class NoExecutor:
@@ -71,7 +89,10 @@ class Platform:
         trace: Trace | None = None,
         faults: FaultPlan | None = None,
         strict: bool = False,
+        profile: str = LOCAL,
     ) -> None:
+        if profile not in PROFILES:
+            raise InvalidArgumentError(f"{profile!r} is no profile; there are: {', '.join(PROFILES)}")
         self.loop = loop
         self.scheduler = scheduler
         self.choices = choices
@@ -79,13 +100,16 @@ class Platform:
         self.executor: Executor = executor or NoExecutor()
         self.trace = Trace() if trace is None else trace
         self.strict = strict
-        self.faults: Faults | None = None if faults is None else Faults(faults, choices)
+        self.profile = profile
+        self.faults: Faults | None = None
         self.objects: dict[str, SimObject] = {}
         self.queues = Queues(self)
         self.blobs = ObjectStore(self)
+        self.cron = Cron(self)
         self.closed = False
         self.context = Context()
-        """What objects and workers see of the context: that of the last deployment, nothing of whoever asks."""
+        """What objects and workers see of the context: that of the last deployment, nothing of whoever
+        asks."""
         self.calls = 0
         """Requests made so far."""
         self.on_crash: Callable[[Life, BaseException], object] | None = None
@@ -96,9 +120,13 @@ class Platform:
         """The same, or in which workflow code ran."""
         self.content = blake2b(digest_size=16)
         """Strict mode only: hash over the bytes of every row, message and reply."""
+        self._object_host = PipelinedHost if profile == PROD else SimObjectHost
         self._lane_free_ns: dict[Any, int] = {}
+        self._broken_until_ns: dict[tuple[str, int, str], int] = {}
         self._fault_counts: dict[str, int] = {}
         self._hosts = 0
+        if faults is not None:
+            self.set_faults(faults)
 
     def now(self) -> int:
         """The virtual time, ns since the Unix epoch."""
@@ -128,7 +156,10 @@ class Platform:
         host = found.incarnation
         if host is None:
             found.incarnations += 1
-            host = found.incarnation = SimObjectHost(self, found)
+            host = found.incarnation = self._object_host(self, found)
+            faults = self.faults
+            if faults is not None and self.strike("clock", found.key):
+                host.skew_ns = faults.skew_ns(f"clock_skew:{found.key}", faults.plan.skew_ns_max)
         return host
 
     def kill(self, host: SimObjectHost, reason: str) -> None:
@@ -137,6 +168,8 @@ class Platform:
             return
         was_live = host.state == LIVE
         host.state = DEAD
+        if host.unconfirmed:
+            self._settle(host)
         self._part(host, reason)
         if was_live:
             self._vacate(host)
@@ -145,10 +178,16 @@ class Platform:
         """Make an incarnation a zombie: it goes on, but a new one takes over and it can't commit any more."""
         if host.state == LIVE:
             host.state = ZOMBIE
+            if host.unconfirmed:
+                self._settle(host)
             self.trace.add(("dead", self.now(), host.name, host.number, "superseded"))
             self._vacate(host)
             # Whoever waits for an answer of its memory hears, in the end, that there will be none.
             self.scheduler.at(self.now() + ZOMBIE_GRACE_NS, self.kill, host, "superseded")
+
+    def _settle(self, host: SimObjectHost) -> None:
+        if isinstance(host, PipelinedHost):
+            host.settle_units()
 
     def _part(self, host: SimObjectHost, reason: str) -> None:
         self.trace.add(("dead", self.now(), host.name, host.number, reason))
@@ -176,16 +215,19 @@ class Platform:
 
     def send(self, sender: SimHost, receiver: str, message: Any, future: Any) -> None:
         """Put a request on its way; ``future`` gets the reply or an Unknown."""
+        if sender.unconfirmed and isinstance(sender, PipelinedHost):
+            sender.hold(partial(self.send, sender, receiver, message, future))
+            return
         self.calls = number = self.calls + 1
         self.trace.add(("call", self.scheduler.now(), sender.name, receiver, number, message))
         if self.strict:
             message = self.carried(message)
         call = Call(number, sender, receiver, message, future)
-        if type(sender) is SimObjectHost:
+        if type(sender) is self._object_host:
             call.lane = (sender.name, receiver)
         else:
             call.lane = -number
-        if self.faults is None and not self._lane_free_ns:
+        if self.faults is None and not self._lane_free_ns and not self._broken_until_ns:
             self.scheduler.post(call.lane, self._deliver, call)
         else:
             self._send_at_risk(call)
@@ -197,6 +239,14 @@ class Platform:
             self.scheduler.post(call.lane, self.answer, call, Unknown("the request was lost"))
             return
         now = self.now()
+        if fault == "broken_stub" or self._broken_until_ns:
+            stub = (call.sender.name, call.sender.number, call.receiver)
+            if faults is not None and fault == "broken_stub":
+                delay_ns = faults.delay_ns(f"broken_stub:{call.sender.name}", faults.plan.latency_ns_max)
+                self._broken_until_ns[stub] = now + delay_ns
+            if now < self._broken_until_ns.get(stub, 0):
+                self.scheduler.post(call.lane, self.answer, call, Unknown("the stub is broken"))
+                return
         due_ns = self._lane_free_ns.get(call.lane, now)
         if faults is not None and fault == "slow_request":
             delay_ns = faults.delay_ns(f"slow_request:{call.sender.name}", faults.plan.latency_ns_max)
@@ -224,7 +274,9 @@ class Platform:
         try:
             awaited = work.send(None)
         except StopIteration as stop:
-            if host.calls.pop(number, None) is not None:
+            if host.unconfirmed:
+                self._hold_reply(host, call, stop.value)
+            elif host.calls.pop(number, None) is not None:
                 self._reply(host, call, stop.value)
         except HostError as error:
             self._failed(host, call, error)
@@ -243,8 +295,17 @@ class Platform:
             self._failed(host, call, error)
             self.crashed(host, error)
         else:
+            if host.unconfirmed:
+                self._hold_reply(host, call, reply)
+            elif host.calls.pop(call.number, None) is not None:
+                self._reply(host, call, reply)
+
+    def _hold_reply(self, host: Any, call: Call, reply: Any) -> None:
+        def release() -> None:
             if host.calls.pop(call.number, None) is not None:
                 self._reply(host, call, reply)
+
+        host.hold(release)
 
     def _admit(self, call: Call, found: SimObject) -> bool:
         fault = self.strike("deliver", call.receiver)
@@ -254,10 +315,24 @@ class Platform:
             self.answer(call, Unknown(f"{call.receiver} is overloaded"))
             return False
         host = found.incarnation
+        if fault == "isolate_reset":
+            isolate = isolate_of(call.receiver)
+            for each in list(self.objects.values()):
+                if each.incarnation is not None and isolate_of(each.key) == isolate:
+                    self.kill(each.incarnation, fault)
+        elif fault == "version_skew":
+            faults = self.faults
+            if faults is not None and self.now() >= found.old_code_until_ns:
+                delay_ns = faults.delay_ns(f"version_skew:{found.key}", faults.plan.version_skew_ns_max)
+                found.old_code_until_ns = self.now() + delay_ns
+        if fault in ("code_update", "version_skew") and found.incarnation is not None:
+            self.kill(found.incarnation, fault)
+            self.answer(call, Unknown(f"{call.receiver} was reset because its code was updated"))
+            return False
         if host is not None:
             if fault == "zombie":
                 self.supersede(host)
-            elif fault == "reset" or host.is_idle:
+            elif fault == "reset" or (fault == "evict" and host.is_idle):
                 self.kill(host, fault)
         return True
 
@@ -348,11 +423,17 @@ class Platform:
         """Let ``plan`` rule from now on."""
         self.heal()
         self.faults = Faults(plan, self.choices)
+        if plan.storms:
+            self.faults.brew(self.scheduler, self._tell_storm)
+
+    def _tell_storm(self, action: str, storm: Storm) -> None:
+        self.trace.add(("storm", self.now(), action, " ".join(storm.rates)))
 
     def heal(self) -> None:
         """No more faults from now on."""
         if self.faults is not None:
             self._fault_counts = self.fault_counts
+            self.faults.calm()
             self.faults = None
 
     @property

@@ -2,9 +2,11 @@
 
 Fault model. A send may fail with the message stored or not. A message may be delivered twice, late, and
 therefore in any order; several consumers run at the same time. A consumer that fails, or whose
-acknowledgement is lost, gets the message again after a while; one that fails ``DELIVERIES_MAX`` times loses
-it. Without faults each message is delivered once, at once or when its delay is over, in order of sending.
-Messages on a queue that nobody consumes wait.
+acknowledgement is lost, gets the message again after a while; after ``DELIVERIES_MAX`` deliveries (or what
+``configure`` says) the message is given up, or becomes a dead letter on another queue. It may expire first.
+Several messages may come to one worker as a batch, and share its fate. Without faults each message is
+delivered once, at once or when its delay is over, in order of sending. Messages on a queue that nobody
+consumes wait.
 
 A consumer is given a host of its own (a worker process, which can die) and ``run``, which starts work that
 goes on after the message is acknowledged.
@@ -29,6 +31,8 @@ Run = Callable[[Coroutine[Any, Any, Any]], None]
 Consumer = Callable[[SimHost, Any, Run], Awaitable[object]]
 
 DELIVERIES_MAX = 100
+BATCH_MAX = 10
+BATCH_TIMEOUT_NS = 5 * SECOND
 RETRY_DELAY_NS = SECOND
 RETRY_DOUBLINGS_MAX = 6
 ACKNOWLEDGEMENT_TIMEOUT_NS = 30 * SECOND
@@ -49,13 +53,15 @@ class QueueMessage:
 
 
 class WorkerHost(SimHost):
-    """One worker process: consumes one message and runs what came of it. Its calls are where it may die."""
+    """One worker process: consumes the messages of one batch, nearly always a single one, and runs what came
+    of them. Its calls are where it may die."""
 
-    __slots__ = ("_begun", "_running", "_waiting", "message")
+    __slots__ = ("_begun", "_running", "_unsettled", "_waiting", "messages")
 
-    def __init__(self, platform: Platform, number: int, message: QueueMessage) -> None:
+    def __init__(self, platform: Platform, number: int, messages: list[QueueMessage]) -> None:
         super().__init__(platform, "worker", number)
-        self.message = message
+        self.messages = messages
+        self._unsettled = len(messages)
         self._waiting: list[Coroutine[Any, Any, Any]] = []
         self._running = 0
         self._begun = False
@@ -84,7 +90,10 @@ class WorkerHost(SimHost):
             self.platform.queues.workers.pop(self.number, None)
 
     def settled(self) -> None:
-        """The message is settled: start what waits, or end."""
+        """One message is settled: when all of them are, start what waits, or end."""
+        self._unsettled -= 1
+        if self._unsettled:
+            return
         self._begun = True
         waiting, self._waiting = self._waiting, []
         for work in waiting:
@@ -118,16 +127,32 @@ class WorkerHost(SimHost):
 class Queues:
     """All queues of one simulation."""
 
-    __slots__ = ("_consumers", "_messages", "_platform", "_waiting", "_workers", "workers")
+    __slots__ = (
+        "_batches",
+        "_consumers",
+        "_messages",
+        "_platform",
+        "_policies",
+        "_waiting",
+        "_workers",
+        "workers",
+    )
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
         self._consumers: dict[str, Consumer] = {}
         self._waiting: dict[str, list[QueueMessage]] = {}
+        self._policies: dict[str, tuple[int, str]] = {}
+        self._batches: dict[str, list[QueueMessage]] = {}
         self._messages = 0
         self._workers = 0
         self.workers: dict[int, WorkerHost] = {}
         """The worker processes that are alive and busy, oldest first."""
+
+    def configure(self, queue: str, *, deliveries_max: int = DELIVERIES_MAX, dead_letters: str = "") -> None:
+        """How often a message of ``queue`` is delivered at most, and the queue it moves to then ("":
+        nowhere)."""
+        self._policies[queue] = (deliveries_max, dead_letters)
 
     def consume(self, queue: str, consumer: Consumer) -> None:
         """Give the messages of ``queue`` to ``consumer``, those that wait included."""
@@ -168,14 +193,40 @@ class Queues:
         if consumer is None:
             self._waiting.setdefault(queue, []).append(message)
             return
-        if faults is not None and platform.strike("delivery", queue):
+        fault = "" if faults is None else platform.strike("delivery", queue)
+        if faults is not None and fault == "slow_message":
             self._schedule(message, faults.delay_ns(f"slow_message:{queue}", faults.plan.queue_ns_max))
             return
-        message.attempts += 1
+        if fault == "expired_message":
+            self._drop(message, "it expired")
+            return
+        batch = self._batches.pop(queue, None) if self._batches else None
+        messages = [message] if batch is None else [*batch, message]
+        if fault == "batched_message" and len(messages) < BATCH_MAX:
+            self._batches[queue] = messages
+            if batch is None:
+                scheduler = platform.scheduler
+                scheduler.at(platform.now() + BATCH_TIMEOUT_NS, self._batch_timeout, queue)
+            return
+        self._give(consumer, queue, messages)
+        if fault == "twin_delivery":
+            self._give(consumer, queue, [message])
+
+    def _batch_timeout(self, queue: str) -> None:
+        messages = self._batches.pop(queue, None)
+        if messages is not None:
+            self._give(self._consumers[queue], queue, messages)
+
+    def _give(self, consumer: Consumer, queue: str, messages: list[QueueMessage]) -> None:
+        platform = self._platform
         self._workers += 1
-        worker = self.workers[self._workers] = WorkerHost(platform, self._workers, message)
-        platform.trace.add(("consume", platform.now(), queue, message.number, message.attempts, message.body))
-        worker.run(self._consume(worker, consumer, message))
+        worker = self.workers[self._workers] = WorkerHost(platform, self._workers, messages)
+        for message in messages:
+            message.attempts += 1
+            platform.trace.add(
+                ("consume", platform.now(), queue, message.number, message.attempts, message.body)
+            )
+            worker.run(self._consume(worker, consumer, message))
 
     async def _consume(self, worker: WorkerHost, consumer: Consumer, message: QueueMessage) -> None:
         platform = self._platform
@@ -201,11 +252,27 @@ class Queues:
     def _redeliver(self, message: QueueMessage, delay_ns: int, reason: str) -> None:
         platform = self._platform
         now = platform.now()
-        if message.attempts >= DELIVERIES_MAX:
-            platform.trace.add(("drop", now, message.queue, message.number, reason))
+        deliveries_max, dead_letters = self._policies.get(message.queue, (DELIVERIES_MAX, ""))
+        fault = "" if platform.faults is None else platform.strike("redelivery", message.queue)
+        if fault or message.attempts >= deliveries_max:
+            self._drop(message, reason)
+            if dead_letters:
+                self._bury(message, dead_letters)
             return
         platform.trace.add(("redeliver", now, message.queue, message.number, now + delay_ns, reason))
         platform.scheduler.at(now + delay_ns, self._deliver, message)
+
+    def _drop(self, message: QueueMessage, reason: str) -> None:
+        platform = self._platform
+        platform.trace.add(("drop", platform.now(), message.queue, message.number, reason))
+        platform.cron.lost()
+
+    def _bury(self, message: QueueMessage, queue: str) -> None:
+        platform = self._platform
+        now = platform.now()
+        letter = QueueMessage(message.number, queue, message.body)
+        platform.trace.add(("enqueue", now, message.queue, queue, letter.number, letter.body, now))
+        self._schedule(letter, 0)
 
     def kill(self, worker: WorkerHost, reason: str) -> None:
         """A worker process dies: its code stops where it is; a message it has not acknowledged comes
@@ -216,5 +283,6 @@ class Queues:
         worker.drop()
         self.workers.pop(worker.number, None)
         self._platform.trace.add(("dead", self._platform.now(), worker.name, worker.number, reason))
-        if not worker.message.done:
-            self._redeliver(worker.message, ACKNOWLEDGEMENT_TIMEOUT_NS, reason)
+        for message in worker.messages:
+            if not message.done:
+                self._redeliver(message, ACKNOWLEDGEMENT_TIMEOUT_NS, reason)

@@ -21,7 +21,7 @@ from ..runtime.connection import host_context
 from ..runtime.deployment import Deployment
 from ..runtime.durations import DurationLike, parse_duration
 from ..runtime.errors import HostError, InvalidArgumentError
-from ..runtime.keys import WORKFLOW, encode_part, kind_of
+from ..runtime.keys import VISIBILITY, WORKFLOW, encode_part, kind_of
 from .choices import Choices
 from .errors import ActorCrashed, SimulationDeadlock
 from .executor import WorkflowExecutor
@@ -29,7 +29,7 @@ from .faults import FaultPlan, Placement
 from .freezing import Freezer, as_datetime
 from .lives import Life
 from .loop import SimulationLoop
-from .platform import Platform
+from .platform import LOCAL, PROFILES, Platform
 from .scheduler import AFTERWARDS, Scheduler
 from .stuck import Stuck
 from .tape import Tape
@@ -80,7 +80,9 @@ class Simulation:
     much virtual time in all (None: no bound). ``raise_task_failures``: a workflow task that fails (a bug in
     workflow code) is raised in the test as WorkflowTaskFailedError, instead of being retried until the code
     is mended. ``trace_limit``: how many steps are kept for reading. ``actors`` and ``executor`` replace the
-    engine's, for tests of the simulator itself.
+    engine's, for tests of the simulator itself. ``profile``: "local" behaves as one machine with workerd
+    does; "prod" allows what production allows: commits return before they are durable, and an output gate
+    holds back whatever depends on them.
     """
 
     def __init__(
@@ -100,6 +102,7 @@ class Simulation:
         cache_size: int | None = None,
         actors: Mapping[str, Actor[Any]] | None = None,
         executor: Executor | None = None,
+        profile: str = LOCAL,
     ) -> None:
         if isinstance(seed, bool) or not isinstance(seed, int | str):
             raise InvalidArgumentError(f"a seed is a whole number or a text, not {seed!r}")
@@ -109,6 +112,7 @@ class Simulation:
             tape = tape if isinstance(tape, Tape) else Tape.read(tape)
             seed, deviations = tape.seed, tape.deviations
             start_ns = tape.start_ns or start_ns
+            profile = tape.profile if tape.profile in PROFILES else profile
             if faults is None and tape.faults:
                 faults = FaultPlan.from_json(tape.faults)
         self.seed = seed
@@ -125,10 +129,11 @@ class Simulation:
         )
         self.deployment = Deployment()
         """The workers that run here."""
+        engine = None
         if actors is None:
             from ..runtime.actors import ACTORS
 
-            actors = ACTORS
+            actors = engine = ACTORS
         workflows = None
         if executor is None:
             options: dict[str, Any] = {} if cache_size is None else {"cache_size": cache_size}
@@ -143,7 +148,10 @@ class Simulation:
             trace=self.trace,
             faults=faults,
             strict=strict,
+            profile=profile,
         )
+        if actors is engine:
+            self.platform.cron.sweeper = self._sweep
         end_ns = None
         if time_budget is not None:
             end_ns = start_ns + parse_duration(time_budget, name="time_budget")
@@ -374,6 +382,12 @@ class Simulation:
         if platform.faults is not None:
             platform.faults.place([Placement(fault, key, occurrence)])
 
+    async def _sweep(self, host: SimHost) -> bool:
+        from ..runtime.sweep import sweep
+
+        shards = [key for key in self.platform.objects if kind_of(key) == VISIBILITY]
+        return (await sweep(host, shards)).is_complete
+
     def heal(self) -> None:
         """No faults from now on: what happens next must converge."""
         self.platform.heal()
@@ -398,6 +412,7 @@ class Simulation:
             deviations=self._choices.taken(),
             start_ns=self.start_ns,
             faults={} if self._plan is None else self._plan.to_json(),
+            profile=self.platform.profile,
         )
 
     @property

@@ -4,7 +4,7 @@ Owns: the JSON form (format version below) and its reading with errors that name
 tape needs no seed to be drawn from: every choice that the tape does not name is 0. The seed is kept because
 entropy (identifiers) is a function of it.
 
-    {"format": 1, "engine": "0.1.0", "python": "3.12.1", "profile": "default", "seed": 7,
+    {"format": 1, "engine": "0.1.0", "python": "3.12.1", "profile": "local", "seed": 7,
      "start_ns": 1767225600000000000, "faults": {...}, "deviations": {"schedule": {"12": 3}}}
 
 Must not import: the simulation.
@@ -50,7 +50,7 @@ class Tape:
     deviations: Deviations
     start_ns: int = 0
     faults: dict[str, Any] = {}
-    profile: str = "default"
+    profile: str = "local"
     engine: str = attrs.field(factory=engine_version)
     python: str = attrs.field(factory=python_version)
 
@@ -110,7 +110,7 @@ class Tape:
             deviations=deviations,
             start_ns=int(found.get("start_ns", 0)),
             faults=dict(found.get("faults") or {}),
-            profile=str(found.get("profile", "default")),
+            profile=str(found.get("profile", "local")),
             engine=str(found.get("engine", "unknown")),
             python=str(found.get("python", "unknown")),
         )

@@ -10,6 +10,7 @@ Owns the published form of a step. Version 1; a step is a tuple ``(kind, at_ns, 
     lost       call reason                           the sender learns that the outcome is unknown
     alarm      key incarnation scheduled_ns attempt  the object's alarm goes off
     alarm_done key scheduled_ns                      ... and was handled
+    alarm_lost key scheduled_ns reason               ... and will not, unless the object sets it anew
     dead       key incarnation reason                an incarnation lost its memory (evicted, killed, reset)
     enqueue    sender queue message body due_ns      a message is put on a queue
     consume    queue message attempt body            ... is given to a consumer
@@ -21,6 +22,8 @@ Owns the published form of a step. Version 1; a step is a tuple ``(kind, at_ns, 
     fault      name key                              a fault was injected
     worker     action namespace task_queue           started or stopped
     phase      name                                  of a chaos run: "liveness" from here on nothing fails
+    storm      action faults                         a storm of these faults (one text) begins or ends
+    cron       name scheduled_ns action              a cron trigger: missed, begins, ends
 
 ``at_ns`` is virtual time, ns since the Unix epoch. ``call``, ``message`` and ``incarnation`` are numbers that
 count up. Records (messages, replies, rows) appear in a step as the objects they are; the digest and the JSON
@@ -51,6 +54,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "lost": ("call", "reason"),
     "alarm": ("key", "incarnation", "scheduled_ns", "attempt"),
     "alarm_done": ("key", "scheduled_ns"),
+    "alarm_lost": ("key", "scheduled_ns", "reason"),
     "dead": ("key", "incarnation", "reason"),
     "enqueue": ("sender", "queue", "message", "body", "due_ns"),
     "consume": ("queue", "message", "attempt", "body"),
@@ -62,6 +66,8 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "fault": ("name", "key"),
     "worker": ("action", "namespace", "task_queue"),
     "phase": ("name",),
+    "storm": ("action", "faults"),
+    "cron": ("name", "scheduled_ns", "action"),
 }
 
 Step = tuple[Any, ...]

@@ -27,7 +27,7 @@ from ..errors import invariant
 from ..failure_errors import RetryState, TimeoutType
 from ..history import Failure
 from ..host import Tables
-from ..keys import ACTIVITY
+from ..keys import ACTIVITY, task_queue_key
 from ..messages.activity import (
     ACTIVITY_QUEUE,
     AbandonActivityTask,
@@ -148,7 +148,7 @@ class ActivityActor(Actor[ActivityState]):
 
     def __init__(self) -> None:
         messages = {event for _, event in TRANSITIONS if isinstance(event, type)}
-        self.handlers = {**dict.fromkeys(messages, _receive), Alarm: _wake, Poke: _wake}
+        self.handlers = {**dict.fromkeys(messages, _receive), Alarm: _wake, Poke: _poked}
 
     def load(self, key: str, tables: Tables) -> ActivityState:
         """The activity ``key`` from its rows."""
@@ -182,6 +182,15 @@ def _wake(state: ActivityState, message: Any, turn: Turn) -> Any:
         name = TRANSITIONS.get((phase, event), "")
         invariant(name, "a deadline without a transition", phase=phase, deadline=event)
         _HANDLERS[name](state, event, turn)
+
+
+def _poked(state: ActivityState, message: Poke, turn: Turn) -> Any:
+    """An alarm may have been lost: ours, or that of the TaskQueueDO which holds our task."""
+    _wake(state, message, turn)
+    if message.spread and state.phase == SCHEDULED and state.attempt.redispatch_ns is None:
+        spec = state.spec
+        turn.send(task_queue_key(spec.namespace, spec.task_queue), Poke(spread=False))
+    return OK
 
 
 def _stale() -> Refusal:

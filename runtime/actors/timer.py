@@ -31,14 +31,15 @@ from hashlib import blake2b
 from typing import Any, Final
 from uuid import UUID
 
-from ..actor import Actor, Alarm, Ok, Refusal, Turn
+from ..actor import OUTBOX, Actor, AfterDelivery, Alarm, Ok, Poke, Refusal, Turn
 from ..errors import InvalidArgumentError
 from ..history import SearchAttributes
 from ..host import Tables
 from ..instants import to_datetime
-from ..keys import TIMER, workflow_key
+from ..keys import TIMER, visibility_key, visibility_shard, workflow_key
 from ..messages.schedule import ScheduledRunClosed, ScheduledRunStarted
-from ..messages.workflow import Poke, RequestCancelWorkflow, StartWorkflow, TerminateWorkflow
+from ..messages.visibility import ForgetSchedule, RegisterSchedule
+from ..messages.workflow import RequestCancelWorkflow, StartWorkflow, TerminateWorkflow
 from ..records import evolve
 from ..schedules import requests
 from ..schedules.description import describe
@@ -84,7 +85,7 @@ class TimerActor(Actor[TimerState]):
             ScheduledRunStarted: _run_started,
             ScheduledRunClosed: _run_closed,
             Alarm: _do_what_is_due,
-            Poke: _do_what_is_due,
+            Poke: _poked,
         }
 
     def load(self, key: str, tables: Tables) -> TimerState:
@@ -101,7 +102,7 @@ class TimerActor(Actor[TimerState]):
 
 def _create(state: TimerState, message: CreateSchedule, turn: Turn) -> Any:
     if state.get(REQUEST, message.request_id) is not None:
-        return OK
+        return _registered(state)
     if state.schedule is not None:
         return Refusal(code="already_exists", message=f"schedule {message.schedule_id!r} exists already")
     definition, buried = message.definition, state.identity
@@ -126,7 +127,21 @@ def _create(state: TimerState, message: CreateSchedule, turn: Turn) -> Any:
     if message.trigger_immediately:
         schedule, effects = requests.trigger(schedule, turn.now)
     state.remember(turn, message.request_id)
-    return _apply(state, turn, (schedule, effects))
+    turn.send(_index_key(identity), RegisterSchedule(key=state.key))
+    _apply(state, turn, (schedule, effects))
+    return _registered(state)
+
+
+def _index_key(identity: ScheduleIdentity) -> str:
+    return visibility_key(identity.namespace, visibility_shard(identity.schedule_id))
+
+
+def _registered(state: TimerState) -> AfterDelivery | Ok:
+    """The creation is acknowledged only once the recovery sweep can find the schedule."""
+    for entry in state.table(OUTBOX).values():
+        if type(entry.body) is RegisterSchedule:
+            return AfterDelivery(entry.number, OK)
+    return OK
 
 
 def _request(apply: Apply) -> Callable[[TimerState, Any, Turn], Any]:
@@ -196,6 +211,7 @@ def _delete(state: TimerState, message: DeleteSchedule, turn: Turn) -> Any:
         return OK
     if state.schedule is None:
         return _not_found()
+    turn.send(_index_key(state.known_identity), ForgetSchedule(key=state.key))
     state.bury(turn)
     state.remember(turn, message.request_id)
     return OK
@@ -232,6 +248,16 @@ def _do_what_is_due(state: TimerState, message: Alarm | Poke, turn: Turn) -> Any
     if state.schedule is None:
         return OK
     return _apply(state, turn, due(state.schedule, turn.now))
+
+
+def _poked(state: TimerState, message: Poke, turn: Turn) -> Any:
+    """An alarm may have been lost: ours, or that of a run whose start or end we wait to hear of."""
+    reply = _do_what_is_due(state, message, turn)
+    schedule = state.schedule
+    if schedule is not None and message.spread:
+        for run in schedule.running:
+            turn.send(workflow_key(state.known_identity.namespace, run.workflow_id), Poke())
+    return reply
 
 
 def _run_started(state: TimerState, message: ScheduledRunStarted, turn: Turn) -> Any:

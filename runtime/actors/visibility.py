@@ -1,13 +1,17 @@
 """VisibilityDO: one shard of a namespace's index of executions.
 
-Owns one record per run, newest version only. Invariants: an older version never replaces a newer one, a
-repeat changes nothing, and a page token names a position, not a snapshot: runs that start while somebody
-pages are newer than his position, so he sees each earlier one exactly once.
+Owns one record per run, newest version only, and what the recovery sweep has to know: which runs are open,
+which closed ones may still have something to send, which schedules exist. Invariants: an older version never
+replaces a newer one, a repeat changes nothing, and a page token names a position, not a snapshot: runs that
+start while somebody pages are newer than his position, so he sees each earlier one exactly once.
 
     RecordExecution     keep it, unless what is here is as new
     ForgetExecution     delete it
     ListExecutions      what matches the filter, newest start first, ties by run id
     CountExecutions     how many match
+    RegisterSchedule, ForgetSchedule    a schedule's object exists, or does no more
+    ListAwake           the objects that should be awake, a page at a time
+    RunsAtRest          closed runs whose objects have been found with nothing left to send
 
 Must not import a clock. A filter that cannot be parsed is refused with code ``invalid_query``.
 """
@@ -16,29 +20,48 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from ..actor import Actor, Alarm, Ok, Refusal, State, Turn
+from ..actor import Actor, Alarm, Ok, Poke, Refusal, State, Turn
+from ..durations import HOUR
 from ..errors import InvalidArgumentError
 from ..host import Tables
-from ..keys import VISIBILITY
+from ..keys import VISIBILITY, workflow_key
 from ..messages.visibility import (
+    AwakeList,
     CountExecutions,
     ExecutionCount,
     ExecutionList,
     ExecutionRecord,
     ForgetExecution,
+    ForgetSchedule,
+    ListAwake,
     ListExecutions,
     RecordExecution,
+    RegisterSchedule,
+    RunsAtRest,
 )
-from ..messages.workflow import Poke
+from ..records import record
 
 TABLE: Final = "execution"
+CLOSING: Final = "closing"
+SCHEDULE: Final = "schedule"
+RETENTION_NS: Final = 72 * HOUR
+"""A closed run that is still here so long after its end has lost the alarm of its retention, perhaps."""
 PAGE_SIZE_MAX: Final = 1000
 
 OK: Final = Ok()
 
 
+@record
+class AwakeMark:
+    """That a run or schedule is to be swept; its key says which."""
+
+
+AWAKE: Final = AwakeMark()
+
+
 class VisibilityState(State):
-    """One shard's rows: table ``execution`` by run id."""
+    """One shard's rows: table ``execution`` by run id, ``closing`` by the ids of closed runs that no sweep
+    has found at rest yet, ``schedule`` by object key."""
 
     __slots__ = ()
 
@@ -54,6 +77,10 @@ class VisibilityActor(Actor[VisibilityState]):
             ForgetExecution: _forget,
             ListExecutions: _list,
             CountExecutions: _count,
+            RegisterSchedule: _register_schedule,
+            ForgetSchedule: _forget_schedule,
+            ListAwake: _list_awake,
+            RunsAtRest: _runs_at_rest,
             Alarm: _nothing,
             Poke: _nothing,
         }
@@ -92,11 +119,54 @@ def _record(state: VisibilityState, message: RecordExecution, turn: Turn) -> Any
     known: ExecutionRecord | None = state.get(TABLE, execution.run_id)
     if known is None or known.version < execution.version:
         turn.put(TABLE, execution.run_id, execution)
+        if execution.close_ns is not None:
+            turn.put(CLOSING, execution.run_id, AWAKE)
     return OK
 
 
 def _forget(state: VisibilityState, message: ForgetExecution, turn: Turn) -> Any:
     turn.delete(TABLE, message.run_id)
+    turn.delete(CLOSING, message.run_id)
+    return OK
+
+
+def _register_schedule(state: VisibilityState, message: RegisterSchedule, turn: Turn) -> Any:
+    if state.get(SCHEDULE, message.key) is None:
+        turn.put(SCHEDULE, message.key, AWAKE)
+    return OK
+
+
+def _forget_schedule(state: VisibilityState, message: ForgetSchedule, turn: Turn) -> Any:
+    turn.delete(SCHEDULE, message.key)
+    return OK
+
+
+def _list_awake(state: VisibilityState, message: ListAwake, turn: Turn) -> AwakeList:
+    closing = state.table(CLOSING)
+    found: list[tuple[str, str, str]] = [(key, key, "") for key in map(str, state.table(SCHEDULE))]
+    for run_id, execution in state.table(TABLE).items():
+        closed_run_id = ""
+        if execution.close_ns is not None:
+            if run_id in closing:
+                closed_run_id = str(run_id)
+            elif execution.close_ns + RETENTION_NS > turn.now:
+                continue
+        key = workflow_key(execution.namespace, execution.workflow_id)
+        found.append((str(run_id), key, closed_run_id))
+    found.sort()
+    if message.after:
+        found = [entry for entry in found if entry[0] > message.after]
+    page = found[: max(message.page_size, 1)]
+    return AwakeList(
+        keys=tuple(key for _, key, _ in page),
+        closed_run_ids=tuple(run_id for _, _, run_id in page),
+        next=page[-1][0] if len(page) < len(found) else "",
+    )
+
+
+def _runs_at_rest(state: VisibilityState, message: RunsAtRest, turn: Turn) -> Any:
+    for run_id in message.run_ids:
+        turn.delete(CLOSING, run_id)
     return OK
 
 

@@ -53,6 +53,46 @@ class CountExecutions:
 
 
 @record
+class RegisterSchedule:
+    """The schedule with this object key exists; the recovery sweep has to know."""
+
+    key: str
+
+
+@record
+class ForgetSchedule:
+    """The schedule was deleted."""
+
+    key: str
+
+
+@record
+class ListAwake:
+    """From the recovery sweep: which objects should be awake? ``after`` is the ``next`` of the page
+    before."""
+
+    page_size: int = 500
+    after: str = ""
+
+
+@record
+class AwakeList:
+    """Keys of objects to poke; beside each the closed run it is there for, or "". ``next`` "": the last
+    page."""
+
+    keys: tuple[str, ...] = ()
+    closed_run_ids: tuple[str, ...] = ()
+    next: str = ""
+
+
+@record
+class RunsAtRest:
+    """From the recovery sweep: these closed runs have nothing left to send."""
+
+    run_ids: tuple[str, ...]
+
+
+@record
 class ExecutionList:
     executions: tuple[ExecutionRecord, ...] = ()
     next_page_token: str = ""

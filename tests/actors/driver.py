@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from temporal_do.runtime.actor import OUTBOX, Actor, Alarm, OutboxEntry, Turn
+from temporal_do.runtime.actor import OUTBOX, Actor, AfterDelivery, Alarm, OutboxEntry, Turn
 from temporal_do.runtime.records import decode, encode
 
 
@@ -37,6 +37,8 @@ class Driver:
         for entry in turn.sends:  # delivered and acknowledged at once
             self.state.table(OUTBOX).pop(entry.number, None)
             self.tables.get(OUTBOX, {}).pop(entry.number, None)
+        if type(reply) is AfterDelivery:
+            reply = reply.reply
         return decode(encode(reply))
 
     def reload(self) -> None:

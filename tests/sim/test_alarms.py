@@ -18,7 +18,7 @@ CLOCK = "Clock/toys/c"
 
 def _run(sim: Simulation, times: int = 5, period_ns: int = MINUTE) -> list[int]:
     async def main() -> None:
-        await insist(sim.host, CLOCK, ToyTick(times=times, period_ns=period_ns))
+        await insist(sim.host, CLOCK, ToyTick(times=times, period_ns=period_ns, request_id="1"))
         await sim.sleep("12h")
 
     with sim:

@@ -151,4 +151,5 @@ def test_the_table_names_each_fault_once_and_each_ready_made_plan_uses_it() -> N
     assert sorted(name for point in POINTS.values() for name in point) == sorted(names)
     made = FaultPlan.crashes() | FaultPlan.evictions() | FaultPlan.network() | FaultPlan.queue()
     made = made | FaultPlan.alarms() | FaultPlan.workers() | FaultPlan.storage() | FaultPlan.zombies()
+    made = made | FaultPlan.deploys() | FaultPlan.losses() | FaultPlan.crons() | FaultPlan.clocks()
     assert set(made.rates) == set(names) == set(FaultPlan.everything().rates)

@@ -43,7 +43,7 @@ def test_a_tape_says_what_made_it() -> None:
     tape = Simulation(9).tape
     again = Tape.from_json(tape.to_json())
     assert again == tape
-    assert (again.seed, again.profile) == (9, "default")
+    assert (again.seed, again.profile) == (9, "local")
     assert again.python.count(".") == 2
 
 

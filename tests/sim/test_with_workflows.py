@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from temporal_do.runtime import Temporal, Worker, WorkflowTaskFailedError
-from temporal_do.runtime.errors import InvalidArgumentError
+from temporal_do.runtime.errors import HostError, InvalidArgumentError
 from temporal_do.sim import FaultPlan, Simulation, SimulationDeadlock
 
 temporal = Temporal(namespace="shop")
@@ -67,9 +67,17 @@ WORKER = Worker(
 
 
 async def _start(workflow: Any, *args: Any, workflow_id: str = "o-1") -> Any:
-    return await temporal.start_workflow(
-        workflow, workflow_id=workflow_id, task_queue="orders", args=list(args)
-    )
+    while True:
+        try:
+            return await temporal.start_workflow(
+                workflow,
+                workflow_id=workflow_id,
+                task_queue="orders",
+                args=list(args),
+                id_conflict_policy="use_existing",
+            )
+        except HostError:
+            pass  # nobody knows for two minutes whether it has begun: ask again
 
 
 async def _order(sim: Simulation) -> Any:

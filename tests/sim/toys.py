@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from temporal_do.runtime.actor import Actor, Alarm, Deferred, Ok, State, Turn
+from temporal_do.runtime.actor import Actor, Alarm, Deferred, Ok, Poke, State, Turn
+from temporal_do.runtime.errors import HostError
 from temporal_do.runtime.host import Tables
 from temporal_do.runtime.records import record
 from temporal_do.sim import Simulation
@@ -65,6 +66,7 @@ class ToyTick:
 
     times: int
     period_ns: int
+    request_id: str = ""
 
 
 @record
@@ -113,22 +115,30 @@ class Counter(Toy):
 
 
 class Sender(Toy):
-    """Sends through its outbox."""
+    """Sends through its outbox. When poked it sends again what went to a queue, which may lose it for
+    good."""
 
     kind = "Sender"
 
     def __init__(self) -> None:
-        self.handlers = {ToySend: self.send, Alarm: self.alarm}
+        self.handlers = {ToySend: self.send, Alarm: self.alarm, Poke: self.poke}
 
     def send(self, state: State, message: ToySend, turn: Turn) -> Ok:
         if state.get("seen", message.request_id) is None:
-            turn.put("seen", message.request_id, ToyNumber())
+            turn.put("seen", message.request_id, message if message.queue else ToyNumber())
             for index in range(message.count):
                 post = turn.enqueue if message.queue else turn.send
                 post(message.receiver, ToyAdd(request_id=f"{state.key}:{message.request_id}:{index}"))
         return Ok()
 
     def alarm(self, state: State, message: Alarm, turn: Turn) -> Ok:
+        return Ok()
+
+    def poke(self, state: State, message: Poke, turn: Turn) -> Ok:
+        for send in state.table("seen").values():
+            if type(send) is ToySend:
+                for index in range(send.count):
+                    turn.enqueue(send.receiver, ToyAdd(request_id=f"{state.key}:{send.request_id}:{index}"))
         return Ok()
 
 
@@ -181,13 +191,17 @@ class Clock(Toy):
     kind = "Clock"
 
     def __init__(self) -> None:
-        self.handlers = {ToyTick: self.tick, Alarm: self.alarm, ToyRead: self.read}
+        self.handlers = {ToyTick: self.tick, Alarm: self.alarm, Poke: self.alarm, ToyRead: self.read}
 
     def next_alarm(self, state: State) -> int | None:
         left = number(state, "left")
         return number(state, "next") if left else None
 
     def tick(self, state: State, message: ToyTick, turn: Turn) -> Ok:
+        if message.request_id:
+            if state.get("seen", message.request_id) is not None:
+                return Ok()
+            turn.put("seen", message.request_id, ToyNumber())
         put_number(turn, "left", message.times)
         put_number(turn, "period", message.period_ns)
         put_number(turn, "next", turn.now + message.period_ns)
@@ -212,20 +226,31 @@ TOYS: Mapping[str, Actor[Any]] = {
 
 def toy_simulation(seed: int | str = 0, **options: Any) -> Simulation:
     """A simulation whose objects are the toys."""
-    return Simulation(seed, actors=TOYS, **options)
+    simulation = Simulation(seed, actors=TOYS, **options)
+
+    async def sweep(host: Any) -> bool:
+        """The recovery of this small world: poke everything there is."""
+        complete = True
+        for key in list(simulation.platform.objects):
+            try:
+                await host.call(key, Poke())
+            except HostError:
+                complete = False
+        return complete
+
+    simulation.platform.cron.sweeper = sweep
+    return simulation
 
 
-async def insist(host: Any, receiver: str, message: Any, tries: int = 200) -> Any:
+async def insist(host: Any, receiver: str, message: Any, tries: int = 400) -> Any:
     """Ask again until the outcome is known."""
     import asyncio
 
-    from temporal_do.runtime.errors import HostError
-
-    for _ in range(tries):
+    for tried in range(tries):
         try:
             return await host.call(receiver, message)
         except HostError:
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.1 if tried < tries // 2 else 10.0)
     raise TimeoutError(f"{receiver} never answered")
 
 
@@ -255,7 +280,7 @@ async def busy_world(simulation: Simulation) -> None:
             for i in range(3)
         ),
         insist(host, "Sender/toys/q", ToySend(request_id="q", receiver="toys", count=4, queue=True)),
-        insist(host, "Clock/toys/c", ToyTick(times=5, period_ns=60_000_000_000)),
+        insist(host, "Clock/toys/c", ToyTick(times=5, period_ns=60_000_000_000, request_id="c")),
         *(insist(host, "Parent/toys/p", ToyBegin(child=f"Child/toys/{i}")) for i in range(3)),
     ]
     await asyncio.gather(*calls)

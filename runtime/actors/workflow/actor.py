@@ -53,7 +53,7 @@ HANDLERS: dict[type, Callable[[WorkflowState, Any, Turn, Limits], Any]] = {
     ExternalSignalResolved: facts.external_signal_resolved,
     ExternalCancelResolved: facts.external_cancel_resolved,
     WorkerAvailable: waking.handle_worker_available,
-    Poke: waking.handle_wake,
+    Poke: waking.handle_poke,
     Alarm: waking.handle_wake,
 }
 

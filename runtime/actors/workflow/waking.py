@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ...actor import Ok, Turn
+from ...actor import Ok, Poke, Turn
 from ...history import EventType, WorkflowExecutionTimedOut
+from ...keys import activity_key, task_queue_key, workflow_key
 from ...messages.workflow import WorkerAvailable
 from ...policies import WorkflowStatus
 from . import retrying, tasks
@@ -59,6 +60,26 @@ def handle_wake(state: WorkflowState, message: object, turn: Turn, limits: Limit
     for row in list(state.table("run").values()):
         if row.retained_until_ns and row.retained_until_ns <= turn.now:
             end_retention(state, turn, row.run_id, limits)
+    return OK
+
+
+def handle_poke(state: WorkflowState, message: Poke, turn: Turn, limits: Limits) -> Ok:
+    """The recovery sweep, or somebody who waits for this workflow, suspects that an alarm was lost: do what
+    is due, and wake those whose answers the open run waits for. They may have lost theirs."""
+    handle_wake(state, message, turn, limits)
+    run = state.open_run()
+    if run is None or not message.spread:
+        return OK
+    if run.task_state == "scheduled":
+        tasks.start(state, run, turn, limits)
+        turn.send(task_queue_key(run.start.namespace, run.start.task_queue), Poke(spread=False))
+    namespace = run.start.namespace
+    for activity in state.table("activity").values():
+        turn.send(activity_key(namespace, run.run_id, activity.activity_id), Poke())
+    for child in state.table("child").values():
+        turn.send(workflow_key(namespace, child.workflow_id), Poke())
+    for external in state.table("external").values():
+        turn.send(workflow_key(namespace, external.workflow_id), Poke(spread=False))
     return OK
 
 
