@@ -9,7 +9,7 @@ import attrs
 from temporal_do.runtime import History, WorkflowHandle
 from temporal_do.sim import FaultPlan, Simulation
 
-from .programs import Program, World, signals_of
+from .programs import Program, World, awaited
 
 
 @attrs.frozen(kw_only=True)
@@ -24,12 +24,15 @@ class Outcome:
     sent_signals: tuple[int, ...]
 
 
-async def send_signals(handle: WorkflowHandle[Any], program: Program) -> tuple[int, ...]:
-    """Send every signal the program waits for, in order, each acknowledged before the next."""
+async def tell(handle: WorkflowHandle[Any], program: Program) -> tuple[int, ...]:
+    """Tell the program all it waits for, in order, each acknowledged before the next; the signals."""
     sent = []
-    for number in signals_of(program):
-        await handle.signal(f"signal-{number}", number)
-        sent.append(number)
+    for kind, number in awaited(program):
+        if kind == "update":
+            assert await handle.update("update", number) == number + 1
+        else:
+            await handle.signal("handled" if kind == "handled" else f"signal-{number}", number)
+            sent.append(number)
     return tuple(sent)
 
 
@@ -53,7 +56,7 @@ def run_program(
     async def scenario() -> tuple[Any, tuple[History, ...], tuple[int, ...]]:
         simulation.run(world.worker)
         handle = await world.temporal.start_workflow(world.workflow, workflow_id="law", args=[program])
-        sent = await send_signals(handle, program)
+        sent = await tell(handle, program)
         result = await handle.result()
         simulation.heal()
         return result, await fetch_all_histories(world), sent
