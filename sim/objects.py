@@ -107,6 +107,9 @@ class SimObjectHost(SimHost):
     def now(self) -> int:
         return self.platform.scheduler.now() + self.skew_ns
 
+    async def gate(self) -> None:
+        """Return when everything committed so far is durable: at once, but under the PROD profile."""
+
     async def load(self) -> Tables:
         if self.state != LIVE:
             await self.fenced()
