@@ -39,7 +39,9 @@ def group_of(label: str) -> str:
         return Group.SCHEDULE
     if label.startswith(INPUT):
         return Group.INPUT
-    return Group.FAULT if label.partition(":")[0] in POINTS else Group.DETAIL
+    point, _, rest = label.partition(":")
+    is_storm = point == "storm" and ":" not in rest
+    return Group.FAULT if is_storm or point in POINTS else Group.DETAIL
 
 
 @attrs.frozen(order=True)

@@ -1,4 +1,4 @@
-"""Moving: the same thing, but sooner. The first commit rather than the seventh; the first wake-up, not the last.
+"""Moving: the same thing, but sooner. The first commit rather than the seventh.
 
 What happens earlier has less before it, and a story about it is shorter. Placements move to earlier
 occurrences, deviations to earlier choices under their label.

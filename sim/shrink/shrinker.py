@@ -166,7 +166,7 @@ def _confirmed(
 
 
 def tidied(tape: Tape) -> Tape:
-    """``tape`` with the rates of those faults only that strike on it: one per choice point that is used."""
+    """``tape`` with the rates of those faults only that strike on it, and no storm that does not."""
     if not tape.faults:
         return tape
     plan = FaultPlan.from_json(tape.faults)
@@ -182,4 +182,5 @@ def tidied(tape: Tape) -> Tape:
             for value in values.values()
         }
         rates.update({name: max(1, plan.rates.get(name, 0)) for name in names if name in struck})
-    return attrs.evolve(tape, faults=attrs.evolve(plan, rates=rates).to_json())
+    storms = plan.storms if "storm" in points else ()
+    return attrs.evolve(tape, faults=attrs.evolve(plan, rates=rates, storms=storms).to_json())

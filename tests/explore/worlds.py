@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from temporal_do.runtime import HostError, Temporal, Worker, WorkflowContext
+from temporal_do.runtime import HostError, Temporal, TemporalError, Worker, WorkflowContext
 from temporal_do.runtime.actors.workflow import actor as workflow_actor
 from temporal_do.runtime.actors.workflow import requests as workflow_requests
 from temporal_do.runtime.shell import Shell
@@ -133,3 +133,71 @@ def forget_signal_requests(monkeypatch: pytest.MonkeyPatch) -> None:
 def forget_the_outbox(monkeypatch: pytest.MonkeyPatch) -> None:
     """Plant a bug: what a crash left in an outbox is not sent again."""
     monkeypatch.setattr(Shell, "_next_alarm", lambda self, state, now: self._actor.next_alarm(state))
+
+
+HIDDEN = [0]
+"""What no workflow may look at."""
+
+
+async def leaky(sim: Simulation) -> None:
+    """A workflow that sleeps as long as a global says."""
+    temporal = Temporal(namespace="leaky")
+
+    @temporal.workflow("leaky")
+    async def leaks(ctx: WorkflowContext) -> str:
+        HIDDEN[0] += 1
+        await ctx.sleep("as the global says", HIDDEN[0])
+        return "done"
+
+    sim.run(Worker(namespace="leaky", task_queue="main", workflows=[leaks]))
+    assert await temporal.execute_workflow(leaks, workflow_id="one", task_queue="main") == "done"
+
+
+LEAKY = Scenario(name="leaky", workload=leaky)
+LEAKING_LINE = 'await ctx.sleep("as the global says", HIDDEN[0])'
+
+
+async def overtaken(sim: Simulation) -> None:
+    """Fails only if, of many clients that call at one instant, the last is served before all others."""
+    world = Till()
+    sim.run(world.worker)
+    served: list[int] = []
+
+    async def client(number: int) -> None:
+        await world.temporal.start_workflow(
+            world.workflow, workflow_id=f"w{number}", task_queue="main", args=[0], request_id="x"
+        )
+        served.append(number)
+
+    await asyncio.gather(*(client(number) for number in range(6)))
+    assert served[:2] != [5, 4], f"served {served}"
+
+
+OVERTAKEN = Scenario(name="overtaken", workload=overtaken)
+
+
+async def choosy(sim: Simulation) -> None:
+    """A workflow with branches that only some inputs reach."""
+    temporal = Temporal(namespace="choosy")
+
+    @temporal.workflow("choosy")
+    async def chooses(ctx: WorkflowContext) -> str:
+        found = await ctx.wait_for_signal("word", timeout="10s")
+        if found is None:
+            return "silence"
+        if found == "never said":
+            return "a miracle"
+        return "heard"
+
+    sim.run(Worker(namespace="choosy", task_queue="main", workflows=[chooses]))
+    start = temporal.start_workflow
+    handle = await insist(lambda: start(chooses, workflow_id="one", task_queue="main", request_id="one"))
+    await sim.sleep("9.9s")
+    try:
+        await handle.signal("word", "a word")
+    except (HostError, TemporalError):
+        pass
+    assert await insist(handle.result) in {"silence", "heard"}
+
+
+CHOOSY = Scenario(name="choosy", workload=choosy, faults=FaultPlan.network(100_000))

@@ -1,0 +1,145 @@
+"""PCT: the schedule follows priorities, and changes its mind a few times.
+
+Every receiver of messages gets a random priority; the one with the highest goes first, always, except at a
+few random points where the highest falls below all others. A bug that needs d orderings of events is found
+with a probability that depends on d and the length of the run, not on luck at every single step (Burckhardt
+et al., "A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs"). How long a run is is not
+known before it; the seed draws a horizon within which the changes lie.
+
+What was chosen is noted under the label of the plain schedule, so the tape of such a run replays without this
+file. Faults are drawn as ever.
+
+Must not import: the runner, before a case is run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count, islice
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from ...runtime.errors import invariant
+from ..choices import Choices, Stream
+from ..scenario import Scenario
+from ..scheduler import LANES_MAX, WINDOW
+from .case import Case
+from .strategy import Checkers, Play, Played, Strategy
+
+if TYPE_CHECKING:
+    from ..scheduler import Lane, Scheduler
+    from ..simulation import Simulation
+
+SCHEDULE = "schedule"
+HORIZON_BITS = (4, 15)
+"""Horizons are powers of 2 with these exponents, choices of the schedule."""
+
+
+@attrs.frozen
+class Pct(Strategy):
+    """``depth``: how many orderings of events it is after; one less is how often priorities change."""
+
+    depth: int = 3
+
+    name = "pct"
+
+    @property
+    def play(self) -> Play:
+        """See Strategy."""
+        return play_by_priorities
+
+    def cases(
+        self, scenario: Scenario, *, first_seed: int = 0, start: int = 0, stride: int = 1
+    ) -> Iterator[Case | None]:
+        """See Strategy."""
+        for number in count(start, stride):
+            yield Case(number=number, seed=first_seed + number, options={"depth": self.depth})
+
+    def describe(self) -> str:
+        """See Strategy."""
+        return f"{self.name} of depth {self.depth}"
+
+
+def play_by_priorities(scenario: Scenario, case: Case, strict: bool, checkers: Checkers) -> Played:
+    """Run the case with a schedule by priorities."""
+    from ..runner import run_scenario
+
+    async def directed(simulation: Simulation) -> None:
+        direct(simulation, case.options["depth"])
+        await scenario.workload(simulation)
+
+    result = run_scenario(
+        attrs.evolve(scenario, workload=directed),
+        seed=case.seed,
+        faults=case.faults,
+        strict=strict,
+        checkers=checkers,
+    )
+    return result, {}
+
+
+def direct(simulation: Simulation, depth: int) -> None:
+    """Let priorities decide the schedule of ``simulation`` from now on."""
+    platform = simulation.platform
+    stream = PriorityStream(Choices(simulation.seed), platform.scheduler, depth)
+    stream.count = platform.choices.stream(SCHEDULE).count
+    stream.taken.extend(platform.choices.stream(SCHEDULE).taken)
+    platform.choices._streams[SCHEDULE] = platform.scheduler._choices = stream
+
+
+class PriorityStream(Stream):
+    """The choices of the schedule, made by the priorities of the lanes among which they are made."""
+
+    __slots__ = ("_draws", "_priorities", "_changes", "_next_low", "_scheduler")
+
+    def __init__(self, draws: Choices, scheduler: Scheduler, depth: int) -> None:
+        super().__init__(b"", False, None)
+        self._draws = draws.stream("pct")
+        self._scheduler = scheduler
+        self._priorities: dict[Any, int] = {}
+        low, high = HORIZON_BITS
+        horizon = 1 << (low + self._draws.draw(high - low + 1))
+        self._changes = {self._draws.draw(horizon) for _ in range(depth - 1)}
+        self._next_low = 0
+
+    def draw(self, options: int) -> int:
+        """The lane whose receiver has the highest priority."""
+        if options <= 1:
+            return 0
+        lanes = self._lanes()
+        invariant(len(lanes) == options, "the schedule chooses among its lanes")
+        ranks = [self._priority(lane) for lane in lanes]
+        value = max(range(options), key=lambda position: (ranks[position], -position))
+        if self.count in self._changes:
+            self._next_low -= 1
+            self._priorities[_receiver(lanes[value])] = self._next_low
+            ranks[value] = self._next_low
+            value = max(range(options), key=lambda position: (ranks[position], -position))
+        if value:
+            self.taken.append(self.count)
+            self.taken.append(value)
+        self.count += 1
+        return value
+
+    def _lanes(self) -> list[Lane]:
+        """Among what the scheduler chooses: the same lanes, in the same order."""
+        lanes: list[Lane] = []
+        for lane, _, _ in islice(self._scheduler._ready, WINDOW):
+            if lane not in lanes:
+                lanes.append(lane)
+                if len(lanes) == LANES_MAX:
+                    break
+        return lanes
+
+    def _priority(self, lane: Lane) -> int:
+        who = _receiver(lane)
+        found = self._priorities.get(who)
+        if found is None:
+            found = self._priorities[who] = 1 + self._draws.draw(1 << 32)
+        return found
+
+
+def _receiver(lane: Lane) -> Any:
+    """Messages between objects lie in lanes (sender, receiver); everything else has a lane of its own."""
+    return lane[1] if isinstance(lane, tuple) else lane

@@ -1,0 +1,53 @@
+"""Swarm: each seed draws which faults are on, and how hard, before it draws anything else.
+
+Most bugs need a few kinds of faults often, and the absence of others: a plan in which everything is on a
+little seldom shows them. The drawn plan is part of the run's tape.
+
+Must not import: the runner.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count
+
+import attrs
+
+from ..choices import Choices
+from ..faults import FaultPlan
+from ..scenario import Scenario
+from .case import Case
+from .strategy import Strategy
+
+
+@attrs.frozen
+class Swarm(Strategy):
+    """``names`` are the faults to draw from; None: those that the scenario's own plan has, or else all."""
+
+    names: tuple[str, ...] | None = None
+
+    name = "swarm"
+
+    def cases(
+        self, scenario: Scenario, *, first_seed: int = 0, start: int = 0, stride: int = 1
+    ) -> Iterator[Case | None]:
+        """See Strategy."""
+        names = self.names
+        if names is None:
+            own = (scenario.faults.rates, *(storm.rates for storm in scenario.faults.storms))
+            names = tuple(dict.fromkeys(name for rates in own for name in rates)) or None
+        for number in count(start, stride):
+            seed = first_seed + number
+            drawn = FaultPlan.swarm(Choices(seed), names=names)
+            plan = attrs.evolve(
+                scenario.faults,
+                rates=drawn.rates,
+                storms=drawn.storms,
+                placements=scenario.faults.placements,
+            )
+            yield Case(number=number, seed=seed, faults=plan, note=_note(plan))
+
+
+def _note(plan: FaultPlan) -> str:
+    storm = " and a storm" if plan.storms else ""
+    return f"{len(plan.rates)} kinds of faults{storm}"
