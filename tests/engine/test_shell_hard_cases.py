@@ -30,7 +30,7 @@ class Say:
 
 
 @record
-class Look:
+class Glance:
     """Read the row; writes nothing."""
 
 
@@ -48,7 +48,7 @@ class Diary(Actor[State]):
     kind = "Diary"
 
     def __init__(self) -> None:
-        self.handlers = {Say: _say, Look: _look, Poke: _wake, Alarm: _wake}
+        self.handlers = {Say: _say, Glance: _glance, Poke: _wake, Alarm: _wake}
 
     def load(self, key: str, tables: Any) -> State:
         return State(key, tables)
@@ -67,7 +67,7 @@ def _say(state: State, message: Say, turn: Turn) -> Any:
     return Ok()
 
 
-def _look(state: State, message: Look, turn: Turn) -> Any:
+def _glance(state: State, message: Glance, turn: Turn) -> Any:
     row = state.get("row", "last")
     return Row(text="") if row is None else row
 
@@ -97,7 +97,7 @@ def test_a_poke_sets_an_alarm_again_that_the_platform_has_lost() -> None:
             await simulation.host.call(ONE, Poke())
             assert alarm.when_ns == due_ns
             await simulation.sleep("2h")
-            return await simulation.host.call(ONE, Look())
+            return await simulation.host.call(ONE, Glance())
 
         assert simulation.execute(scenario()).text == "a!"
 
@@ -167,15 +167,15 @@ def test_turns_that_wait_while_the_incarnation_dies_have_an_unknown_outcome(faul
 
         async def scenario() -> Any:
             first = asyncio.ensure_future(ask(Say(text="a")))
-            rest = [asyncio.ensure_future(ask(each)) for each in (Look(), Say(text="b"), Look())]
+            rest = [asyncio.ensure_future(ask(each)) for each in (Glance(), Say(text="b"), Glance())]
             await asyncio.sleep(0.0005)
             simulation.crash(ONE)
             replies = [await first, *[await each for each in rest]]
             simulation.heal()
             simulation.place(fault, ONE, 1)
-            again = [asyncio.ensure_future(ask(each)) for each in (Say(text="c"), Look(), Look())]
+            again = [asyncio.ensure_future(ask(each)) for each in (Say(text="c"), Glance(), Glance())]
             replies += [await each for each in again]
-            return replies, await ask(Look())
+            return replies, await ask(Glance())
 
         replies, last = simulation.execute(scenario())
     assert replies[0] is None and replies[2] is None
