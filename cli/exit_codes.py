@@ -18,8 +18,14 @@ class ExitCode(IntEnum):
     """Wrong arguments, a module that does not import, a file that is no history, an unknown workflow."""
     EMPTY_CORPUS = 5
     """There was nothing to check, or nothing for a workflow that must be covered."""
+    SAFETY = 10
+    """Chaos: something happened that must never happen."""
+    LIVENESS = 11
+    """Chaos: something that must happen did not, or a state was never reached."""
     NONDETERMINISM = 12
-    """Workflow code no longer does what a history records."""
+    """Workflow code no longer does what a history records, or two runs of one seed differ."""
+    HARNESS = 13
+    """Chaos: a run itself went wrong, so that it says nothing."""
     INTERNAL = 70
     """A bug in this program."""
     INTERRUPTED = 130
@@ -31,7 +37,10 @@ MEANINGS: tuple[tuple[ExitCode, str], ...] = (
     (ExitCode.FAILED, "workflow code failed for another reason than nondeterminism"),
     (ExitCode.USAGE, "usage, an unreadable file, a module or workflow that is not there"),
     (ExitCode.EMPTY_CORPUS, "nothing to check: an empty corpus, or a workflow without a history"),
+    (ExitCode.SAFETY, "chaos: a promise was broken"),
+    (ExitCode.LIVENESS, "chaos: what had to happen did not"),
     (ExitCode.NONDETERMINISM, "nondeterminism"),
+    (ExitCode.HARNESS, "chaos: a run itself went wrong"),
     (ExitCode.INTERNAL, "a bug in this program"),
     (ExitCode.INTERRUPTED, "interrupted"),
 )

@@ -27,10 +27,7 @@ def load_workflows(spec: str) -> list[Any]:
     module_name, colon, name = spec.partition(":")
     if not module_name or (colon and not name):
         raise UsageError(f"--workflows takes MODULE or MODULE:NAME, not {spec!r}")
-    if os.sep in module_name or module_name.endswith(".py"):
-        dotted = module_name.removesuffix(".py").strip("./").replace(os.sep, ".")
-        raise UsageError(f"--workflows takes the name of a module, not of a file: write {dotted!r}")
-    module = _import(module_name)
+    module = import_users_module(module_name, "--workflows takes the name of a module, not of a file")
     if name:
         return _checked(_attribute(module, name), spec)
     found = list(_in_module(module))
@@ -41,11 +38,21 @@ def load_workflows(spec: str) -> list[Any]:
     return found
 
 
-def _import(name: str) -> ModuleType:
+def look_here_first() -> str:
+    """Let imports find modules in the current directory; returns it."""
     here = os.getcwd()
     if sys.path[:1] != [here]:
         sys.path.insert(0, here)
     importlib.invalidate_caches()
+    return here
+
+
+def import_users_module(name: str, expected: str) -> ModuleType:
+    """Import a module of the user's. Raises UsageError; ``expected`` says what should stand for a file."""
+    if os.sep in name or name.endswith(".py"):
+        dotted = name.removesuffix(".py").strip("./").replace(os.sep, ".")
+        raise UsageError(f"{expected}: write {dotted!r}")
+    here = look_here_first()
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:

@@ -19,6 +19,7 @@ from .exit_codes import ExitCode, table
 COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("replay", ".replay", "replay recorded histories against workflow code"),
     ("history", ".history", "look at a recorded history"),
+    ("chaos", ".chaos", "run scenarios under faults and tell what broke"),
 )
 """Name, module with ``add_arguments(parser)`` and ``run(arguments) -> int``, one line of help."""
 
@@ -61,7 +62,7 @@ def make_parser() -> argparse.ArgumentParser:
     """The parser of the whole command."""
     parser = _Parser(
         prog=PROGRAM,
-        description="Durable workflows: replay and inspect what they recorded.",
+        description="Durable workflows: replay and inspect what they recorded, run them under faults.",
         epilog=f"exit codes:\n{table()}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -18,8 +18,8 @@ from .tape import Tape
 
 @attrs.frozen(kw_only=True)
 class FailureFile:
-    """What is in a file. ``scenario`` is "" and ``violations`` empty for a bare tape; ``strict`` is how it was
-    run."""
+    """What is in a file. ``scenario`` is "" and ``violations`` empty for a bare tape; ``strict`` is how it
+    was run."""
 
     tape: Tape
     scenario: str = ""

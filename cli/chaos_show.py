@@ -1,0 +1,98 @@
+"""``temporal-do chaos show FILE``: a recorded failure told once more, or the results of a campaign summed up.
+
+Owns telling the two sorts of files apart. A recorded failure is run again: a story is made of steps, and the
+file holds choices.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from ..sim.explore import CampaignReport, Outcome, merge_results
+from ..sim.failure import Failure
+from ..sim.failure_file import FailureFile, read_failure
+from ..sim.runner import run_and_keep
+from ..sim.timeline_text import duration_text
+from .chaos_scenarios import find_all
+from .errors import UsageError
+from .exit_codes import ExitCode
+from .terminal import may_colour, width
+
+_LABELS_MAX = 24
+
+
+def show(files: Sequence[str], output: str) -> ExitCode:
+    """Show one recorded run, or the results files of one campaign. Raises UsageError."""
+    if not files:
+        raise UsageError("'chaos show' takes the file of a recorded run, or results files of a campaign")
+    for file in files:
+        if not Path(file).is_file():
+            raise UsageError(f"there is no file {file!r}")
+    if all(_is_results(file) for file in files):
+        return _show_results(merge_results(files), output)
+    if len(files) > 1:
+        raise UsageError("give one recorded run, or results files only")
+    return _show_run(files[0], read_failure(files[0]), output)
+
+
+def _is_results(file: str) -> bool:
+    with Path(file).open(encoding="utf-8", errors="replace") as lines:
+        return lines.readline().startswith('{"campaign":')
+
+
+def _show_results(report: CampaignReport, output: str) -> ExitCode:
+    if output == "json":
+        found = {
+            "strategy": report.strategy,
+            "runs": report.runs,
+            "failed_runs": len(report.failures),
+            "faults": report.faults,
+            "reached": {name: dict(counts) for name, counts in report.reached.items()},
+            "failures": [json.loads(outcome.to_json()) for outcome in report.failures],
+        }
+        print(json.dumps(found, indent=2, ensure_ascii=False))
+        return ExitCode.OK
+    print(report)
+    for outcome in report.failures:
+        words = ["temporal-do", "chaos", outcome.scenario, "--seed", str(outcome.result.seed)]
+        print(f"repeat with: {shlex.join(words)}")
+    return ExitCode.OK
+
+
+def _show_run(file: str, found: FailureFile, output: str) -> ExitCode:
+    tape = found.tape
+    deviations = sum(len(values) for values in tape.deviations.values())
+    if output == "json":
+        whole = json.loads(tape.to_json())
+        whole |= {"scenario": found.scenario, "violations": [each.message for each in found.violations]}
+        print(json.dumps(whole, indent=2, ensure_ascii=False))
+        return ExitCode.OK
+    print(f"{found.scenario or 'a run'}: seed {tape.seed}, {deviations} choices, recorded with {tape.engine}")
+    labels = sorted(tape.deviations.items())
+    for label, values in labels[:_LABELS_MAX]:
+        shown = ", ".join(f"{n}: {value}" for n, value in sorted(values.items())[:8])
+        more = f" and {len(values) - 8} more" if len(values) > 8 else ""
+        print(f"    {label}  {shown}{more}")
+    if len(labels) > _LABELS_MAX:
+        print(f"    and {len(labels) - _LABELS_MAX} more places")
+    if not found.scenario:
+        print("The file does not say of which scenario it is: run it with 'chaos SCENARIO --tape'.")
+        return ExitCode.OK
+    (named,) = find_all([found.scenario])
+    result, simulation = run_and_keep(named.scenario, tape=tape, strict=found.strict)
+    print()
+    if result.passed:
+        print(f"Run again it passes, after {duration_text(result.virtual_ns)} of virtual time.")
+        return ExitCode.OK
+    failure = Failure(
+        outcome=Outcome(scenario=named.reference, number=0, result=result),
+        result=result,
+        simulation=simulation,
+    )
+    command = shlex.join(["temporal-do", "chaos", named.name, "--tape", file])
+    print(failure.story(width=width(), colour=may_colour(sys.stdout), command=command))
+    return ExitCode.OK
