@@ -249,12 +249,7 @@ def _container(kind: type[Any], args: tuple[Any, ...]) -> Shaper | None:
     return None
 
 
-_SCALARS: dict[Any, Shaper] = {}
-
-
 def _scalars() -> dict[Any, Shaper]:
-    if not _SCALARS:
-        from .type_shapes import SCALARS
+    from .type_shapes import SCALARS
 
-        _SCALARS.update(SCALARS)
-    return _SCALARS
+    return SCALARS
