@@ -147,7 +147,8 @@ class Shell:
         """What a poke does for every object: lanes whose alarm was lost are delivered now."""
         self._kick(None)
         state = self._state
-        return Poked(pending=0 if state is None else len(state.rows.get(OUTBOX, ())))
+        outbox = {} if state is None else state.table(OUTBOX)
+        return Poked(pending=sum(type(entry.body) is not Poke for entry in outbox.values()))
 
     async def _enter(self, message: Any, alarm_ns: int | None) -> Any:
         if self._busy:

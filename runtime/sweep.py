@@ -41,6 +41,8 @@ class SweepReport:
 
     poked: int = 0
     unreached: int = 0
+    later_ns: int | None = None
+    """When there will be something more to poke although nothing happens; None: never."""
 
     @property
     def is_complete(self) -> bool:
@@ -71,10 +73,14 @@ async def _sweep_shard(host: Host, shard: str, report: SweepReport) -> None:
         if type(page) is not AwakeList:
             report.unreached += 1
             return
+        if page.later_ns is not None:
+            report.later_ns = min(page.later_ns, report.later_ns or page.later_ns)
         at_rest: list[str] = []
         for first in range(0, len(page.keys), PARALLEL):
             batch = range(first, min(first + PARALLEL, len(page.keys)))
-            replies = await asyncio.gather(*(_poke(host, page.keys[index]) for index in batch))
+            replies = await asyncio.gather(
+                *(_poke(host, page.keys[index], page.closed_run_ids[index]) for index in batch)
+            )
             for index, reply in zip(batch, replies, strict=True):
                 report.poked += 1
                 if reply is None:
@@ -88,9 +94,9 @@ async def _sweep_shard(host: Host, shard: str, report: SweepReport) -> None:
             return
 
 
-async def _poke(host: Host, key: str) -> Poked | None:
+async def _poke(host: Host, key: str, closed_run_id: str) -> Poked | None:
     try:
-        reply: Any = await host.call(key, Poke())
+        reply: Any = await host.call(key, Poke(closed_run_id=closed_run_id))
     except HostError:
         return None
     return reply if type(reply) is Poked else None

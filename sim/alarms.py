@@ -115,7 +115,10 @@ class ObjectAlarm:
         platform.trace.add(
             ("alarm", platform.now(), self.object.key, host.number, self.when_ns, self._failures)
         )
+        failed_ns = self.when_ns
         platform.kill(host, "it exceeded a limit while it handled its alarm")
+        if self.when_ns != failed_ns:
+            return  # what was under way has become durable with it, and set another one
         self._counted += 1
         if self._counted < FAILURES_MAX:
             self._again()

@@ -18,12 +18,14 @@ from .hosts import SimHost
 
 if TYPE_CHECKING:
     from .platform import Platform
+    from .scheduler import Timer
 
 PERIOD_NS = 5 * MINUTE
 SWEEP = "sweep"
 
-Sweeper = Callable[[SimHost], Awaitable[bool]]
-"""Sweeps once; true when it has reached everything."""
+Sweeper = Callable[[SimHost], Awaitable[int | None]]
+"""Sweeps once; says when (ns) to sweep again although nothing more is lost: 0 as soon as possible, because it
+has not reached everything; None never."""
 
 
 class CronHost(SimHost):
@@ -35,7 +37,7 @@ class CronHost(SimHost):
 class Cron:
     """The trigger of one simulation. ``sweeper`` is what it runs (None: nothing, and it never ticks)."""
 
-    __slots__ = ("_armed", "_losses", "_platform", "_runs", "_swept", "sweeper")
+    __slots__ = ("_again_ns", "_losses", "_platform", "_runs", "_swept", "_timer", "sweeper")
 
     def __init__(self, platform: Platform) -> None:
         self._platform = platform
@@ -43,11 +45,14 @@ class Cron:
         self._losses = 0
         self._swept = 0
         self._runs = 0
-        self._armed = False
+        self._again_ns: int | None = None
+        self._timer: Timer | None = None
 
     @property
     def is_needed(self) -> bool:
-        """Has something been lost that no sweep has looked for yet?"""
+        """Has something been lost that no sweep has looked for yet, or is a sweep due anyway?"""
+        if self._again_ns is not None and self._again_ns <= self._platform.now():
+            return True
         return self.sweeper is not None and self._losses > self._swept
 
     def lost(self) -> None:
@@ -56,15 +61,21 @@ class Cron:
         self._arm()
 
     def _arm(self) -> None:
-        if self.is_needed and not self._armed:
-            self._armed = True
-            platform = self._platform
-            due_ns = (platform.now() // PERIOD_NS + 1) * PERIOD_NS
-            platform.scheduler.at(due_ns, self._tick, due_ns)
+        platform = self._platform
+        after_ns: int | None = platform.now() if self.is_needed else self._again_ns
+        if after_ns is None:
+            return
+        due_ns = (after_ns // PERIOD_NS + 1) * PERIOD_NS
+        timer = self._timer
+        if timer is not None and timer.when_ns is not None:
+            if timer.when_ns <= due_ns:
+                return
+            timer.cancel()
+        self._timer = platform.scheduler.at(due_ns, self._tick, due_ns)
 
     def _tick(self, due_ns: int) -> None:
-        self._armed = False
         if not self.is_needed:
+            self._arm()
             return
         self._arm()
         platform = self._platform
@@ -96,7 +107,9 @@ class Cron:
         platform = self._platform
         platform.trace.add(("cron", platform.now(), SWEEP, due_ns, "begins"))
         losses = self._losses
-        complete = await sweeper(host)
+        again_ns = await sweeper(host)
         platform.trace.add(("cron", platform.now(), SWEEP, due_ns, "ends"))
-        if complete:
+        if again_ns != 0:
             self._swept = max(self._swept, losses)
+        self._again_ns = again_ns
+        self._arm()

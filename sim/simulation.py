@@ -382,11 +382,12 @@ class Simulation:
         if platform.faults is not None:
             platform.faults.place([Placement(fault, key, occurrence)])
 
-    async def _sweep(self, host: SimHost) -> bool:
+    async def _sweep(self, host: SimHost) -> int | None:
         from ..runtime.sweep import sweep
 
         shards = [key for key in self.platform.objects if kind_of(key) == VISIBILITY]
-        return (await sweep(host, shards)).is_complete
+        report = await sweep(host, shards)
+        return report.later_ns if report.is_complete else 0
 
     def heal(self) -> None:
         """No faults from now on: what happens next must converge."""

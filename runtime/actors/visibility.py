@@ -44,7 +44,9 @@ from ..records import record
 TABLE: Final = "execution"
 CLOSING: Final = "closing"
 SCHEDULE: Final = "schedule"
-RETENTION_NS: Final = 72 * HOUR
+CLEANUP_NS: Final = 25 * HOUR
+"""So long after its end a closed run is swept once more: its activities must be forgotten by then."""
+RETENTION_NS: Final = 73 * HOUR
 """A closed run that is still here so long after its end has lost the alarm of its retention, perhaps."""
 PAGE_SIZE_MAX: Final = 1000
 
@@ -53,7 +55,9 @@ OK: Final = Ok()
 
 @record
 class AwakeMark:
-    """That a run or schedule is to be swept; its key says which."""
+    """That a closed run (from ``due_ns`` on) or a schedule is to be swept; its key says which."""
+
+    due_ns: int = 0
 
 
 AWAKE: Final = AwakeMark()
@@ -144,12 +148,16 @@ def _forget_schedule(state: VisibilityState, message: ForgetSchedule, turn: Turn
 def _list_awake(state: VisibilityState, message: ListAwake, turn: Turn) -> AwakeList:
     closing = state.table(CLOSING)
     found: list[tuple[str, str, str]] = [(key, key, "") for key in map(str, state.table(SCHEDULE))]
+    later_ns: list[int] = []
     for run_id, execution in state.table(TABLE).items():
         closed_run_id = ""
         if execution.close_ns is not None:
+            due_ns = execution.close_ns + RETENTION_NS
             if run_id in closing:
                 closed_run_id = str(run_id)
-            elif execution.close_ns + RETENTION_NS > turn.now:
+                due_ns = closing[run_id].due_ns
+            if due_ns > turn.now:
+                later_ns.append(due_ns)
                 continue
         key = workflow_key(execution.namespace, execution.workflow_id)
         found.append((str(run_id), key, closed_run_id))
@@ -161,12 +169,20 @@ def _list_awake(state: VisibilityState, message: ListAwake, turn: Turn) -> Awake
         keys=tuple(key for _, key, _ in page),
         closed_run_ids=tuple(run_id for _, _, run_id in page),
         next=page[-1][0] if len(page) < len(found) else "",
+        later_ns=min(later_ns, default=None),
     )
 
 
 def _runs_at_rest(state: VisibilityState, message: RunsAtRest, turn: Turn) -> Any:
     for run_id in message.run_ids:
-        turn.delete(CLOSING, run_id)
+        execution: ExecutionRecord | None = state.get(TABLE, run_id)
+        if execution is None or execution.close_ns is None:
+            continue
+        due_ns = execution.close_ns + CLEANUP_NS
+        if due_ns > turn.now:
+            turn.put(CLOSING, run_id, AwakeMark(due_ns=due_ns))
+        else:
+            turn.delete(CLOSING, run_id)
     return OK
 
 

@@ -83,6 +83,8 @@ class AwakeList:
     keys: tuple[str, ...] = ()
     closed_run_ids: tuple[str, ...] = ()
     next: str = ""
+    later_ns: int | None = None
+    """When there will be something more to poke although nothing happens."""
 
 
 @record

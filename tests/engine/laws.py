@@ -198,5 +198,5 @@ def check_nothing_is_kept(simulation: Simulation) -> None:
     """Call it after every retention: workflows and activities have no rows left, the index no records."""
     for key, found in simulation.platform.objects.items():
         if kind_of(key) in (ACTIVITY, VISIBILITY, WORKFLOW):
-            left = {name: list(table) for name, table in found.tables.items() if table}
+            left = {name: list(table) for name, table in found.tables.items() if table and name != "schedule"}
             assert not left, f"{key} still holds {left}"

@@ -228,7 +228,7 @@ def toy_simulation(seed: int | str = 0, **options: Any) -> Simulation:
     """A simulation whose objects are the toys."""
     simulation = Simulation(seed, actors=TOYS, **options)
 
-    async def sweep(host: Any) -> bool:
+    async def sweep(host: Any) -> int | None:
         """The recovery of this small world: poke everything there is."""
         complete = True
         for key in list(simulation.platform.objects):
@@ -236,7 +236,7 @@ def toy_simulation(seed: int | str = 0, **options: Any) -> Simulation:
                 await host.call(key, Poke())
             except HostError:
                 complete = False
-        return complete
+        return None if complete else 0
 
     simulation.platform.cron.sweeper = sweep
     return simulation

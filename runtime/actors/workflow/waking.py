@@ -67,6 +67,8 @@ def handle_poke(state: WorkflowState, message: Poke, turn: Turn, limits: Limits)
     """The recovery sweep, or somebody who waits for this workflow, suspects that an alarm was lost: do what
     is due, and wake those whose answers the open run waits for. They may have lost theirs."""
     handle_wake(state, message, turn, limits)
+    if message.closed_run_id:
+        _poke_addressed(state, message.closed_run_id, turn)
     run = state.open_run()
     if run is None or not message.spread:
         return OK
@@ -81,6 +83,33 @@ def handle_poke(state: WorkflowState, message: Poke, turn: Turn, limits: Limits)
     for external in state.table("external").values():
         turn.send(workflow_key(namespace, external.workflow_id), Poke(spread=False))
     return OK
+
+
+def _poke_addressed(state: WorkflowState, run_id: str, turn: Turn) -> None:
+    """Poke every object that this closed run has sent anything to: nobody else knows of them any more."""
+    run = state.run(run_id)
+    if run is None or run.is_open:
+        return
+    namespace = run.start.namespace
+    receivers = {task_queue_key(namespace, run.start.task_queue): None}
+    for event in state.table(run.events_table).values():
+        kind, attributes = event.event_type, event.attributes
+        if kind == EventType.ACTIVITY_TASK_SCHEDULED:
+            receivers[activity_key(namespace, run_id, attributes.activity_id)] = None
+            if attributes.task_queue is not None:
+                receivers[task_queue_key(namespace, attributes.task_queue.name)] = None
+        elif kind == EventType.START_CHILD_WORKFLOW_EXECUTION_INITIATED:
+            receivers[workflow_key(namespace, attributes.workflow_id)] = None
+        elif kind in _TO_OTHERS and attributes.workflow_execution is not None:
+            receivers[workflow_key(namespace, attributes.workflow_execution.workflow_id)] = None
+    for receiver in receivers:
+        turn.send(receiver, Poke(spread=False))
+
+
+_TO_OTHERS = (
+    EventType.SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED,
+    EventType.REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED,
+)
 
 
 def handle_worker_available(state: WorkflowState, message: WorkerAvailable, turn: Turn, limits: Limits) -> Ok:
