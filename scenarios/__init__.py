@@ -24,7 +24,20 @@ if TYPE_CHECKING:
 
 __all__ = ["SCENARIOS", "Report", "ScenarioFailedError", "location", "run"]
 
-_NAMES = ("order_saga",)
+_NAMES = (
+    "order_saga",
+    "onboarding",
+    "approval_race",
+    "child_fanout",
+    "schedule_storm",
+    "long_poll",
+    "continue_as_new_marathon",
+    "queue_flood",
+    "deploy_in_the_middle",
+    "region_outage",
+    "clock_skew",
+    "poison_activity",
+)
 
 
 class _Scenarios(Mapping[str, "Scenario"]):

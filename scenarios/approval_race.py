@@ -27,7 +27,7 @@ from ..runtime.history import EventType
 from ..sim.faults import FaultPlan
 from ..sim.properties import sometimes
 from ..sim.scenario import Scenario
-from .world import Attempts, Promises, choose, declare, insist, side_by_side
+from .world import PROD, Attempts, Promises, choose, declare, insist, side_by_side
 
 if TYPE_CHECKING:
     from ..runtime.history import History
@@ -201,4 +201,5 @@ SCENARIO = Scenario(
         | FaultPlan.zombies(10_000)
     ),
     heal_after_ns=DAY,
+    options=PROD,
 )

@@ -35,7 +35,7 @@ from ..runtime.durations import DAY
 from ..runtime.history import EventType
 from ..sim.properties import sometimes
 from ..sim.scenario import Scenario
-from .world import ROUGH, Attempts, Promises, declare, insist, side_by_side
+from .world import PROD, ROUGH, Attempts, Promises, declare, insist, side_by_side
 
 if TYPE_CHECKING:
     from ..sim.simulation import Simulation
@@ -212,4 +212,5 @@ SCENARIO = Scenario(
     summary="many children, and parents that go first",
     faults=ROUGH,
     heal_after_ns=DAY,
+    options=PROD,
 )

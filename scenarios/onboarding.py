@@ -33,7 +33,7 @@ from ..runtime import (
 from ..runtime.durations import DAY
 from ..sim.properties import sometimes
 from ..sim.scenario import Scenario
-from .world import ROUGH, Attempts, Promises, choose, declare, insist, side_by_side
+from .world import PROD, ROUGH, Attempts, Promises, choose, declare, insist, side_by_side
 
 if TYPE_CHECKING:
     from ..sim.simulation import Simulation
@@ -266,4 +266,5 @@ SCENARIO = Scenario(
     summary="a week with a new user: mails, reminders, moves, a survey",
     faults=ROUGH,
     heal_after_ns=3 * DAY,
+    options=PROD,
 )

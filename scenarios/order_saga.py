@@ -23,7 +23,7 @@ from ..runtime import ApplicationError, ChildWorkflowError, RetryPolicy, Tempora
 from ..runtime.durations import DAY
 from ..sim.properties import sometimes
 from ..sim.scenario import Scenario
-from .world import ROUGH, Attempts, Promises, declare, insist, side_by_side, takes
+from .world import PROD, ROUGH, Attempts, Promises, declare, insist, side_by_side, takes
 
 if TYPE_CHECKING:
     from ..sim.simulation import Simulation
@@ -186,4 +186,5 @@ SCENARIO = Scenario(
     summary="orders are paid, approved and shipped, or undone",
     faults=ROUGH,
     heal_after_ns=2 * DAY,
+    options=PROD,
 )

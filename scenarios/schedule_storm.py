@@ -32,7 +32,7 @@ from ..runtime.durations import DAY
 from ..sim.faults import FaultPlan
 from ..sim.properties import sometimes
 from ..sim.scenario import Kind, Scenario
-from .world import Promises, declare, insist, side_by_side
+from .world import PROD, Promises, declare, insist, side_by_side
 
 if TYPE_CHECKING:
     from ..runtime import ScheduleDescription, ScheduleHandle
@@ -226,4 +226,5 @@ SCENARIO = Scenario(
         | FaultPlan.zombies(3_000)
     ),
     heal_after_ns=DAY,
+    options=PROD,
 )

@@ -37,6 +37,10 @@ ROUGH = (
 and doubled, alarms late, commits slow."""
 
 
+PROD = {"profile": "prod"}
+"""Everything that the platform's documentation allows; commits are pipelined."""
+
+
 class Promises:
     """What a scenario promises, by name. A broken one ends the run, and its name is in the report."""
 
