@@ -26,6 +26,7 @@ from .definitions import (
 from .durations import parse_duration, parse_optional_duration
 from .errors import InvalidArgumentError, WorkflowNotRegisteredError
 from .policies import Duration, IdConflictPolicy, IdReusePolicy, RetryPolicy, WorkflowStatus, choose
+from .texts import checked_text
 
 if TYPE_CHECKING:
     from .activity_completion import AsyncActivityHandle
@@ -71,11 +72,10 @@ class Temporal:
         task_queue: str = DEFAULT_TASK_QUEUE,
         converter: DataConverter | None = None,
     ) -> None:
-        for value, what in ((namespace, "namespace"), (task_queue, "task_queue")):
-            if not isinstance(value, str) or not value:
-                raise InvalidArgumentError(f"{what} must be a non-empty text, not {value!r}")
-        self.namespace = namespace
-        self.task_queue = task_queue
+        if converter is not None and not hasattr(converter, "to_payload"):
+            raise InvalidArgumentError(f"converter is a DataConverter(...), not {converter!r}")
+        self.namespace = checked_text(namespace, "namespace")
+        self.task_queue = checked_text(task_queue, "task_queue")
         self._converter = converter
         self._workflows: dict[str, WorkflowDefinition] = {}
         self._activities: dict[str, ActivityDefinition[Any, Any]] = {}
@@ -151,7 +151,11 @@ class Temporal:
     # --- hosts ---
 
     def connect(self, host: Host) -> Temporal:
-        """The same application, bound to ``host``."""
+        """The same application, bound to ``host``. Raises InvalidArgumentError."""
+        if not hasattr(host, "call"):
+            raise InvalidArgumentError(
+                f"a host is an object with the methods of runtime.host.Host, not {host!r}"
+            )
         bound = object.__new__(Temporal)
         bound.__dict__.update(self.__dict__)
         bound._host = host
@@ -229,12 +233,11 @@ class Temporal:
         request_id: str | None = None,
     ) -> WorkflowHandle[Any]:
         """Signal the running workflow, or start it with the signal as its first event: one atomic step."""
-        if not isinstance(signal, str) or not signal:
-            raise InvalidArgumentError(f"the name of a signal is a non-empty text, not {signal!r}")
+        checked_text(signal, "the name of a signal")
         return await self._start(
             workflow,
             args,
-            workflow_id,
+            _checked_id(workflow_id),
             task_queue,
             id_reuse_policy,
             IdConflictPolicy.USE_EXISTING,
@@ -278,18 +281,18 @@ class Temporal:
         host = self.host()
         chosen_id = new_id(host) if workflow_id is None else _checked_id(workflow_id)
         converter = self.converter
-        request_id = request_id or new_id(host)
+        request_id = new_id(host) if request_id is None else checked_text(request_id, "request_id")
         message = StartWorkflow(
             request_id=request_id,
             run_id=new_id(host),
             namespace=self.namespace,
             workflow_id=chosen_id,
             workflow_type=definition.name,
-            task_queue=task_queue or self.task_queue,
+            task_queue=self._task_queue(task_queue),
             input=converter.to_payloads(values),
-            execution_timeout_ns=parse_optional_duration(execution_timeout, name="execution_timeout"),
-            run_timeout_ns=parse_optional_duration(run_timeout, name="run_timeout"),
-            task_timeout_ns=parse_optional_duration(task_timeout, name="task_timeout"),
+            execution_timeout_ns=_timeout(execution_timeout, "execution_timeout"),
+            run_timeout_ns=_timeout(run_timeout, "run_timeout"),
+            task_timeout_ns=_timeout(task_timeout, "task_timeout"),
             retry_policy=_checked_retry(retry),
             id_reuse_policy=choose(IdReusePolicy, id_reuse_policy, "id_reuse_policy").value,
             id_conflict_policy=choose(IdConflictPolicy, id_conflict_policy, "id_conflict_policy").value,
@@ -323,6 +326,8 @@ class Temporal:
         """A handle for a workflow that exists (or not: the first call on it will tell)."""
         from .handles import WorkflowHandle
 
+        if run_id is not None:
+            checked_text(run_id, "a run id")
         return WorkflowHandle(self, _checked_id(workflow_id), run_id, result_type=result_type)
 
     async def list_workflows(
@@ -396,7 +401,7 @@ class Temporal:
             catchup_window=catchup_window,
             args=args,
             workflow_id=workflow_id,
-            task_queue=task_queue or self.task_queue,
+            task_queue=self._task_queue(task_queue),
             paused=paused,
             note=note,
             **options,
@@ -441,13 +446,18 @@ class Temporal:
 
         return hints_of(found.fn)[1]
 
+    def _task_queue(self, chosen: str | None) -> str:
+        return self.task_queue if chosen is None else checked_text(chosen, "task_queue")
+
     def _memo(self, memo: Mapping[str, Any] | None) -> Any:
-        if not memo:
+        if memo is None:
             return None
         from .history import Memo
 
         if not isinstance(memo, Mapping) or not all(isinstance(name, str) for name in memo):
             raise InvalidArgumentError(f"a memo is a mapping of names to values, not {memo!r}")
+        if not memo:
+            return None
         return Memo(
             fields={
                 name: self.converter.to_payload(value, where=f"memo[{name!r}]")
@@ -457,14 +467,17 @@ class Temporal:
 
 
 def _checked_id(workflow_id: Any) -> str:
-    if not isinstance(workflow_id, str) or not workflow_id:
-        raise InvalidArgumentError(f"a workflow id is a non-empty text, not {workflow_id!r}")
-    if len(workflow_id) > WORKFLOW_ID_LENGTH_MAX:
+    chosen = checked_text(workflow_id, "a workflow id")
+    if len(chosen) > WORKFLOW_ID_LENGTH_MAX:
         raise InvalidArgumentError(
             f"a workflow id has at most {WORKFLOW_ID_LENGTH_MAX} characters; this one has "
-            f"{len(workflow_id)}: {workflow_id[:60]!r}..."
+            f"{len(chosen)}: {chosen[:60]!r}..."
         )
-    return workflow_id
+    return chosen
+
+
+def _timeout(value: Duration | None, name: str) -> int | None:
+    return parse_optional_duration(value, name=name, allow_zero=False)
 
 
 def _checked_retry(retry: Any) -> Any:

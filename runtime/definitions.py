@@ -7,13 +7,14 @@ a :class:`CapturedCall`. Imports no engine part, no clock, no host.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any, Generic, ParamSpec, TypeVar
 
 import attrs
 
 from .errors import InvalidArgumentError
+from .texts import checked_text
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -62,7 +63,11 @@ class ActivitySet(Mapping[str, ActivityDefinition[Any, Any]]):
     """Several activities by name; ``shop.charge_payment`` and ``shop["charge_payment"]`` are the same."""
 
     def __init__(self, definitions: Sequence[ActivityDefinition[Any, Any]]) -> None:
-        self._by_name = {definition.name: definition for definition in definitions}
+        self._by_name: dict[str, ActivityDefinition[Any, Any]] = {}
+        for definition in definitions:
+            known = self._by_name.setdefault(definition.name, definition)
+            if known is not definition and known.fn != definition.fn:
+                raise InvalidArgumentError(f"two activities here are named {definition.name!r}")
 
     def __getitem__(self, name: str) -> ActivityDefinition[Any, Any]:
         return self._by_name[name]
@@ -106,10 +111,32 @@ def bind(fn: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any
 def define_activity(fn: Callable[P, R], name: str | None = None) -> ActivityDefinition[P, R]:
     """Define one activity; its name is the function's unless given."""
     if isinstance(fn, ActivityDefinition):
-        return fn
+        if name is None or name == fn.name:
+            return fn
+        return ActivityDefinition(_checked_name(name, "activity"), fn.fn)
     if not callable(fn):
-        raise InvalidArgumentError(f"an activity is a function, not {fn!r}")
-    return ActivityDefinition(_checked_name(name or getattr(fn, "__name__", ""), "activity"), fn)
+        hint = "; write @temporal.activity(name=...)" if isinstance(fn, str) else ""
+        raise InvalidArgumentError(f"an activity is a function, not {fn!r}{hint}")
+    if name is None:
+        name = getattr(fn, "__name__", "")
+        if name in ("", "<lambda>"):
+            raise InvalidArgumentError(f"an activity needs a name, and {fn!r} has none: give {{'name': it}}")
+    checked = _checked_name(name, "activity")
+    _refuse_keyword_only(f"activity {checked!r}", fn)
+    return ActivityDefinition(checked, fn)
+
+
+def _refuse_keyword_only(what: str, fn: Callable[..., Any]) -> None:
+    """History records positional arguments, so nothing could ever be given to these."""
+    code = getattr(fn, "__code__", None)
+    if code is None or not code.co_kwonlyargcount:
+        return
+    names = code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount]
+    missing = [name for name in names if name not in (getattr(fn, "__kwdefaults__", None) or {})]
+    if missing:
+        raise InvalidArgumentError(
+            f"{what} takes its arguments by position, but these are keyword-only: {', '.join(missing)}"
+        )
 
 
 def define_activity_set(source: Any) -> ActivitySet:
@@ -155,6 +182,7 @@ def define_workflow(name: str, fn: WorkflowFunction) -> WorkflowDefinition:
             f"workflow {name!r} must be an async function: write "
             f"'async def {getattr(fn, '__name__', 'fn')}(ctx, ...)'"
         )
+    _refuse_keyword_only(f"workflow {name!r}", fn)
     if not code.co_argcount and not code.co_flags & 0x04:
         raise InvalidArgumentError(
             f"workflow {name!r} must take the context first: 'async def {code.co_name}(ctx, ...)'"
@@ -187,9 +215,7 @@ def as_arguments(args: Any, name: str) -> tuple[Any, ...]:
 
 
 def _checked_name(name: Any, what: str) -> str:
-    if not isinstance(name, str) or not name:
-        raise InvalidArgumentError(f"the name of a {what} must be a non-empty text, not {name!r}")
-    return name
+    return checked_text(name, f"the name of {'an' if what[0] in 'aeiou' else 'a'} {what}")
 
 
 @attrs.frozen(eq=False, init=False)
@@ -215,6 +241,8 @@ class Worker:
         activities: Any = (),
     ) -> None:
         by_name: dict[str, WorkflowDefinition] = {}
+        if isinstance(workflows, (str, Mapping)) or not isinstance(workflows, Iterable):
+            raise InvalidArgumentError(f"workflows is a list of workflows, not {workflows!r}")
         for definition in workflows:
             if not isinstance(definition, WorkflowDefinition):
                 raise InvalidArgumentError(

@@ -44,6 +44,7 @@ from .messages.workflow import (
 )
 from .policies import WorkflowStatus, choose, status_word
 from .search_attributes import decode_search_attributes
+from .texts import checked_text
 
 if TYPE_CHECKING:
     from .application import Temporal
@@ -176,6 +177,9 @@ class WorkflowHandle(Generic[R]):
             raise_refusal(reply, self.workflow_id, self.run_id or "")
         return reply
 
+    def _request_id(self, given: str | None, name: str) -> str:
+        return new_id(self._temporal.host()) if given is None else checked_text(given, name)
+
     async def result(self, *, follow_runs: bool = True) -> R:
         """Wait for the end of the workflow and return its result.
 
@@ -255,7 +259,7 @@ class WorkflowHandle(Generic[R]):
     async def signal(self, name: str, *args: Any, request_id: str | None = None) -> None:
         """Send a signal; it is recorded once when this returns. ``request_id`` makes a repeat harmless."""
         signal = SignalInput(
-            request_id=request_id or new_id(self._temporal.host()),
+            request_id=self._request_id(request_id, "request_id"),
             signal_name=_name(name, "signal"),
             input=self._converter.to_payloads(args),
             identity=IDENTITY,
@@ -277,7 +281,7 @@ class WorkflowHandle(Generic[R]):
         if wait_for not in ("accepted", "completed"):
             raise InvalidArgumentError(f"wait_for must be 'accepted' or 'completed', not {wait_for!r}")
         message = UpdateWorkflow(
-            update_id=update_id or new_id(self._temporal.host()),
+            update_id=self._request_id(update_id, "update_id"),
             name=_name(name, "update"),
             args=self._converter.to_payloads(args),
             run_id=self.run_id or "",
@@ -304,7 +308,7 @@ class WorkflowHandle(Generic[R]):
             RequestCancelWorkflow(
                 request_id=new_id(self._temporal.host()),
                 run_id=self.run_id or "",
-                reason=reason,
+                reason=checked_text(reason, "reason", may_be_empty=True),
                 identity=IDENTITY,
             )
         )
@@ -315,7 +319,7 @@ class WorkflowHandle(Generic[R]):
             TerminateWorkflow(
                 request_id=new_id(self._temporal.host()),
                 run_id=self.run_id or "",
-                reason=reason,
+                reason=checked_text(reason, "reason", may_be_empty=True),
                 details=self._converter.to_payloads(details),
                 identity=IDENTITY,
             )
@@ -336,7 +340,7 @@ class WorkflowHandle(Generic[R]):
                 event_id=event_id,
                 new_run_id=new_id(host),
                 run_id=self.run_id or "",
-                reason=reason,
+                reason=checked_text(reason, "reason", may_be_empty=True),
                 identity=IDENTITY,
             )
         )
@@ -432,6 +436,4 @@ def decode_memo(memo: Memo | None, converter: DataConverter) -> dict[str, Any]:
 
 
 def _name(value: Any, what: str) -> str:
-    if not isinstance(value, str) or not value:
-        raise InvalidArgumentError(f"the name of a {what} is a non-empty text, not {value!r}")
-    return value
+    return checked_text(value, f"the name of {'an' if what[0] in 'aeiou' else 'a'} {what}")

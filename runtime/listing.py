@@ -72,6 +72,8 @@ def _narrowed(query: str, status: WorkflowStatus | str | None, workflow_type: st
         name = "".join(word.capitalize() for word in chosen.name.split("_"))
         parts.append(f"ExecutionStatus = '{name}'")
     if workflow_type is not None:
+        if not isinstance(workflow_type, str):
+            raise InvalidArgumentError(f"workflow_type is the name of a workflow, not {workflow_type!r}")
         escaped = workflow_type.replace("'", "''")
         parts.append(f"WorkflowType = '{escaped}'")
     return " AND ".join(parts)

@@ -6,7 +6,7 @@ nanoseconds. Imports no engine part.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from enum import Enum
 from typing import TYPE_CHECKING, TypeVar
@@ -35,7 +35,16 @@ def _names(value: Sequence[str]) -> tuple[str, ...]:
         raise InvalidArgumentError(
             f"non_retryable_errors is a list of error type names, not the text {value!r}; write [{value!r}]"
         )
-    return tuple(value)
+    if not isinstance(value, Iterable):
+        raise InvalidArgumentError(f"non_retryable_errors is a list of error type names, not {value!r}")
+    names = tuple(value)
+    for name in names:
+        if not isinstance(name, str) or not name:
+            hint = f"; write {name.__name__!r}" if isinstance(name, type) else ""
+            raise InvalidArgumentError(
+                f"non_retryable_errors is a list of error type names, and {name!r} is none{hint}"
+            )
+    return names
 
 
 @attrs.frozen(kw_only=True)
@@ -61,9 +70,13 @@ class RetryPolicy:
     def __attrs_post_init__(self) -> None:
         if self.initial_interval_ns <= 0:
             raise InvalidArgumentError("initial_interval must be longer than 0, e.g. '1s'")
-        if not isinstance(self.backoff_coefficient, (int, float)) or not self.backoff_coefficient >= 1:
+        if (
+            isinstance(self.backoff_coefficient, bool)
+            or not isinstance(self.backoff_coefficient, (int, float))
+            or not 1 <= self.backoff_coefficient < float("inf")
+        ):
             raise InvalidArgumentError(
-                f"backoff_coefficient must be a number >= 1, not {self.backoff_coefficient!r}"
+                f"backoff_coefficient must be a finite number >= 1, not {self.backoff_coefficient!r}"
             )
         if (
             isinstance(self.maximum_attempts, bool)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from .application import WORKFLOW_ID_LENGTH_MAX
 from .definitions import WorkflowDefinition, check_arguments
-from .durations import parse_duration, parse_optional_duration
+from .durations import parse_optional_duration
 from .errors import InvalidArgumentError, WorkflowNotRegisteredError
 from .instants import to_datetime
 from .policies import Duration, RetryPolicy
@@ -194,7 +194,7 @@ def make_action(
     for name in ("execution_timeout", "run_timeout", "task_timeout"):
         if name in changes:
             timeout = changes[name]
-            found[f"{name}_ns"] = None if timeout is None else parse_duration(timeout, name=name)
+            found[f"{name}_ns"] = parse_optional_duration(timeout, name=name, allow_zero=False)
     if "retry" in changes:
         retry = changes["retry"]
         if retry is not None and not isinstance(retry, RetryPolicy):

@@ -235,7 +235,7 @@ def fits_closely(value: Any, hint: Any) -> bool:
             return False
         typed: Any = kind
         known = typed.__required_keys__ | typed.__optional_keys__
-        return required_keys(kind) <= value.keys() <= known
+        return bool(required_keys(kind) <= value.keys() <= known)
     required = {name for name, (_, needed) in fields.items() if needed}
     return required <= value.keys() <= fields.keys()
 
@@ -289,7 +289,7 @@ def _fields_shaper(kind: type[Any], args: tuple[Any, ...]) -> Shaper:
     return shape
 
 
-def _build(kind: Any, where: str, *args: Any, **fields: Any) -> Any:
+def _build(kind: Any, where: str, /, *args: Any, **fields: Any) -> Any:
     try:
         return kind(*args, **fields)
     except (TypeError, ValueError) as error:

@@ -39,8 +39,8 @@ class Replayer:
     """Replays histories against workflows.
 
     Arguments: ``workflows``, definitions, or a Temporal or Worker that has some; ``converter``, how values
-    became payloads (else that of the Temporal, else the default); ``namespace``, where the histories come from
-    (else that of the Temporal or Worker, else "default"); ``strictness``, which differences count;
+    became payloads (else that of the Temporal, else the default); ``namespace``, where the histories come
+    from (else that of the Temporal or Worker, else "default"); ``strictness``, which differences count;
     ``clock``, a function that returns nanoseconds, if the report should say how long each history took.
     Raises InvalidArgumentError.
     """

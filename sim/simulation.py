@@ -106,6 +106,10 @@ class Simulation:
     ) -> None:
         if isinstance(seed, bool) or not isinstance(seed, int | str):
             raise InvalidArgumentError(f"a seed is a whole number or a text, not {seed!r}")
+        if faults is not None and not isinstance(faults, FaultPlan):
+            raise InvalidArgumentError(f"faults is a FaultPlan, not {faults!r}")
+        if step_budget is not None and (type(step_budget) is not int or step_budget < 1):
+            raise InvalidArgumentError(f"step_budget is a number of events from 1 on, not {step_budget!r}")
         start_ns = _instant(start, "start")
         deviations = None
         if tape is not None:
@@ -237,6 +241,8 @@ class Simulation:
         Its activities see the context variables as they are now.
         """
         self.platform.context = self._context()
+        if not hasattr(worker, "task_queue"):
+            raise InvalidArgumentError(f"run takes a Worker(...), not {worker!r}")
         self.deployment.add(worker)
         self.trace.add(("worker", self.platform.now(), "started", worker.namespace, worker.task_queue))
         self._context().run(self.loop.create_task, self._announce(worker))

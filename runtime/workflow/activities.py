@@ -211,7 +211,12 @@ async def run_thunk(
             return await run_remote(
                 run, step, call.activity.name, call.activity.fn, payloads, options, where, number
             )
-    _refuse_remote_options(step, options)
+    try:
+        _refuse_remote_options(step, options)
+    except InvalidArgumentError:
+        if first is not None and first[0] == "coroutine":
+            first[1].close()
+        raise
     name = getattr(function, "__name__", "<lambda>")
     return await _run_local(
         run,

@@ -16,6 +16,7 @@ from ..durations import DurationLike, parse_duration
 from ..errors import InvalidArgumentError
 from ..policies import CancellationType, IdReusePolicy, ParentClosePolicy, RetryPolicy, choose
 from ..search_attributes import encode_search_attributes
+from ..texts import checked_text
 
 if TYPE_CHECKING:
     from ..history import Memo, RetryPolicyRecord
@@ -71,9 +72,7 @@ def refuse_unknown(given: Mapping[str, Any], accepted: type[Any], call: str) -> 
 
 def checked_name(name: Any, what: str) -> str:
     """``name`` if it is a text that names something."""
-    if not isinstance(name, str) or not name:
-        raise InvalidArgumentError(f"the name of a {what} is a non-empty text, not {name!r}")
-    return name
+    return checked_text(name, f"the name of {'an' if what[0] in 'aeiou' else 'a'} {what}")
 
 
 def checked_function(function: Any) -> Callable[..., Any]:

@@ -57,7 +57,7 @@ async def basket(ctx: WorkflowContext) -> list[str]:
 
     ctx.set_query_handler("items", lambda: items)
     ctx.set_query_handler("priced", lambda limit: [i.name for i in items if i.price > limit])
-    ctx.set_query_handler("broken", lambda: [][1])
+    ctx.set_query_handler("broken", lambda: items[99])
     ctx.set_query_handler("strange", lambda: object())
     ctx.set_update_handler("add", add, validator=check)
     ctx.set_update_handler("pay", pay)
