@@ -80,6 +80,7 @@ class InlineExecutor:
         self._runs: OrderedDict[str, WorkflowRun] = OrderedDict()
         self._keys: dict[str, str | tuple[str, ...]] = {}
         self._busy: dict[str, object] = {}
+        self._apart: dict[object, WorkflowRun] = {}
 
     # --- what the shell asks ------------------------------------------------------------------------------
 
@@ -135,9 +136,9 @@ class InlineExecutor:
     # --- one task -----------------------------------------------------------------------------------------
 
     async def _execute(
-        self, key: str, task: WorkflowTask, turn: object
+        self, key: str, task: WorkflowTask, turn: object, *, cached: bool = True
     ) -> CompleteWorkflowTask | FailWorkflowTask | None:
-        run = self._runs.get(task.run_id)
+        run = self._runs.get(task.run_id) if cached else None
         live = False
         if run is not None:
             self._runs.move_to_end(task.run_id)
@@ -148,7 +149,10 @@ class InlineExecutor:
                 run = None
         if run is None:
             run = self._make(task)
-            self._keep(key, run)
+            if cached:
+                self._keep(key, run)
+            else:
+                self._apart[turn] = run
             try:
                 live = self._advance(run, task)
             except StaleRun:
@@ -164,14 +168,14 @@ class InlineExecutor:
             if self._busy.get(task.run_id, turn) is not turn:
                 return None
             if not run.alive:  # evicted while it waited
-                return await self._execute(key, task, turn)
+                return await self._execute_apart(key, task, turn)
         commands = tuple(
             [each.command for each in run.commit_live(task.started_event_id) if each.command is not None]
             if live
             else ()
         )
         answers = self._answers(run, task)
-        if run.closing is not None and live:
+        if cached and run.closing is not None and live:
             self._drop(task.run_id)
         return CompleteWorkflowTask(
             run_id=task.run_id,
@@ -182,6 +186,18 @@ class InlineExecutor:
             more=more,
             sdk_version=SDK_VERSION,
         )
+
+    async def _execute_apart(
+        self, key: str, task: WorkflowTask, turn: object
+    ) -> CompleteWorkflowTask | FailWorkflowTask | None:
+        """Run a task again without the cache: whoever runs it may have a successor by now, whose history goes
+        another way."""
+        try:
+            return await self._execute(key, task, turn, cached=False)
+        finally:
+            run = self._apart.pop(turn, None)
+            if run is not None:
+                run.close()
 
     def _advance(self, run: WorkflowRun, task: WorkflowTask) -> bool:
         if 0 < task.started_event_id <= run.processed_id:

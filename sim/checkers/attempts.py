@@ -28,7 +28,7 @@ class Attempts(Checker):
 
     def __init__(self) -> None:
         super().__init__()
-        self._failed: dict[str, tuple[int, FailActivity]] = {}
+        self._failed: dict[str, tuple[int, FailActivity | None]] = {}
         self._leasing: dict[int, LeaseActivity] = {}
         self._granted: dict[str, str] = {}
 
@@ -81,11 +81,11 @@ class Attempts(Checker):
         if limit_ns and row.scheduled_ns >= spec.scheduled_ns + limit_ns:
             self.violated(f"{step[2]} plans attempt {row.number} after its own time is over", number)
         pause_ns = _pause_ns(policy, before.number)
-        began_ns = before.started_ns or 0
-        failed = self._failed.get(before.token)
-        if failed is not None:
-            failed_ns, message = failed
-            info = message.failure.application_failure_info
+        began_ns = (before.started_ns or 0) - 2 * self.skew_ns  # two incarnations, two clocks
+        failure = next((each.failure for _, name, each in step[5] if name == "failure" and each), None)
+        failed_ns, message = self._failed.get(before.token, (0, None))
+        if failure is not None and message is not None and message.failure == failure:
+            info = failure.application_failure_info
             if info is not None:
                 if info.non_retryable or (
                     policy is not None and info.type in policy.non_retryable_error_types
