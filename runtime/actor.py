@@ -33,8 +33,8 @@ class Alarm:
 
 @record
 class Poke:
-    """Do what is due, deliver what waits and set the alarm anew: from the recovery sweep, in case the platform
-    has lost something. Answered by :class:`Poked`.
+    """Do what is due, deliver what waits and set the alarm anew: from the recovery sweep, in case the
+    platform has lost something. Answered by :class:`Poked`.
 
     ``spread``: poke those you wait for as well. ``closed_run_id``: and those whom this closed run has ever
     addressed; they may have something left to put away.
