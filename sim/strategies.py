@@ -6,10 +6,10 @@ Two ways to vary the inputs of a test, which never mix in one test:
   on the tape, and the shrinker lowers it together with schedule and faults. The least value is the benign
   one.
 - With hypothesis, ``@given(simulations(), integers(1, 20))``: hypothesis draws the inputs *and* what a
-  simulation is made of, and shrinks both. It is asked for a handful of numbers - a seed, which faults are on
-  and how many may strike, some faults at exact places, some deviations of the schedule - and never for the
-  thousands of choices of a run, so its sizes, its shrinker and its database work as for any other value.
-  Nothing else shrinks such a test.
+  simulation is made of, and shrinks both. It is asked for a handful of numbers - a seed, whether the order of
+  events is left to it, some faults at exact places - and never for the thousands of choices of a run, so its
+  sizes, its shrinker and its database work as for any other value. No fault strikes by chance here: what
+  hypothesis cannot see it could not shrink. Nothing else shrinks such a test.
 
 Must not import: hypothesis before ``simulations`` is called; the runner, the shrinker.
 """
@@ -29,13 +29,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-RATES = (5_000, 20_000, 80_000)
-"""Per million; what the faults of a drawn plan have."""
-
 FAULTS_MAX = 8
-PLACEMENTS_MAX = 3
 DEVIATIONS_MAX = 4
-OCCURRENCES_MAX = 30
+OCCURRENCES_MAX = 60
+POSITIONS_MAX = 200
 
 
 def draw_integer(sim: Simulation, name: str, low: int, high: int) -> int:
@@ -76,61 +73,62 @@ def simulations(
     """Simulations for ``@given``: each example gets a world of its own.
 
     ``faults``: the names of those that may strike, or a plan whose faults they are (None: all; an empty
-    sequence: none). At most ``faults_max`` strike by chance, which is a number that shrinks; a few more are
-    placed. ``options`` go to every Simulation. A failing example shrinks towards a simulation without
-    chance: the order of age, and one or two faults at exact places. Raises InvalidArgumentError.
+    sequence: none); at most ``faults_max`` do, each at the n-th time that anything comes to its place.
+    ``options`` go to every Simulation. A failing example shrinks towards events in the order of their age and
+    one or two faults. Raises InvalidArgumentError.
     """
     from hypothesis import strategies as st
 
-    if faults is None:
-        names = tuple(name for point in POINTS.values() for name in point)
-    elif isinstance(faults, FaultPlan):
-        names = tuple(faults.rates)
-    else:
-        names = tuple(FaultPlan(rates=dict.fromkeys(faults, 1)).rates)
-    for taken in ("faults", "tape", "seed"):
+    for taken in ("tape", "seed"):
         if taken in options:
             raise InvalidArgumentError(f"{taken!r} is what hypothesis draws")
-    no_faults: SearchStrategy[Any] = st.just(())
-    placements = (
-        st.lists(
+    names = _names(faults)
+    placements: SearchStrategy[Any] = st.just(())
+    if names:
+        placements = st.lists(
             st.builds(Placement, st.sampled_from(names), st.just("*"), st.integers(1, OCCURRENCES_MAX)),
-            max_size=PLACEMENTS_MAX,
+            max_size=faults_max,
         )
-        if names
-        else no_faults
-    )
-    kinds = st.lists(st.sampled_from(names), unique=True, max_size=len(names)) if names else no_faults
 
     @st.composite
     def drawn(draw: Any) -> Simulation:
-        # The order matters: hypothesis would rather shrink what was drawn first, and False is the smaller.
-        by_chance = draw(st.booleans())
-        seed = draw(st.integers(0, 2**32 - 1))
+        # The same draws either way: only so does hypothesis get from the one to the other.
+        explores = draw(st.booleans())
         plan = FaultPlan(placements=tuple(draw(placements)))
-        if not by_chance:
-            schedule = draw(st.dictionaries(st.integers(0, 200), st.integers(1, 7), max_size=DEVIATIONS_MAX))
-            tape = Tape(
-                seed=seed, deviations={"schedule": schedule} if schedule else {}, faults=plan.to_json()
-            )
-            return DrawnSimulation(
-                _text(options, tape=_text_of_tape(seed, schedule, plan)), seed, tape=tape, **options
-            )
-        rate = draw(st.sampled_from(RATES))
-        limit = draw(st.integers(0, faults_max))
-        plan |= FaultPlan(rates=dict.fromkeys(draw(kinds), rate), limit=limit)
-        return DrawnSimulation(_text(options, seed=seed, faults=plan), seed, faults=plan, **options)
+        positions = st.integers(0, POSITIONS_MAX)
+        schedule = draw(st.dictionaries(positions, st.integers(1, 7), max_size=DEVIATIONS_MAX))
+        seed = draw(st.integers(0, 2**32 - 1))
+        if explores:
+            return DrawnSimulation(_text(options, seed, plan), seed, faults=plan, **options)
+        tape = Tape(seed=seed, deviations={"schedule": schedule} if schedule else {}, faults=plan.to_json())
+        return DrawnSimulation(_text_of_tape(options, tape, plan), seed, tape=tape, **options)
 
     return drawn()
 
 
-def _text(options: dict[str, Any], **own: Any) -> str:
-    shown = [f"{name}={value}" for name, value in own.items()]
-    shown += [f"{name}={value!r}" for name, value in options.items()]
-    return f"Simulation({', '.join(shown)})"
+def _names(faults: Sequence[str] | FaultPlan | None) -> tuple[str, ...]:
+    if faults is None:
+        return tuple(name for point in POINTS.values() for name in point)
+    if isinstance(faults, FaultPlan):
+        return tuple(faults.rates)
+    return tuple(FaultPlan(rates=dict.fromkeys(faults, 1)).rates)
 
 
-def _text_of_tape(seed: int, schedule: dict[int, int], plan: FaultPlan) -> str:
-    deviations = {"schedule": schedule} if schedule else {}
-    placed = f", faults={plan!r}.to_json()" if plan.placements else ""
-    return f"Tape(seed={seed}, deviations={deviations}{placed})"
+def _plan(plan: FaultPlan) -> str:
+    placed = [f"Placement({each.fault!r}, {each.key!r}, {each.occurrence})" for each in plan.placements]
+    return f"FaultPlan(placements=({', '.join(placed)},))"
+
+
+def _text(options: dict[str, Any], seed: int, plan: FaultPlan) -> str:
+    own = [str(seed), *([f"faults={_plan(plan)}"] if plan.placements else [])]
+    return f"Simulation({', '.join(own + _shown(options))})"
+
+
+def _text_of_tape(options: dict[str, Any], tape: Tape, plan: FaultPlan) -> str:
+    placed = f", faults={_plan(plan)}.to_json()" if plan.placements else ""
+    made = f"tape=Tape(seed={tape.seed}, deviations={dict(tape.deviations)}{placed})"
+    return f"Simulation({', '.join([made, *_shown(options)])})"
+
+
+def _shown(options: dict[str, Any]) -> list[str]:
+    return [f"{name}={value!r}" for name, value in options.items()]

@@ -16,6 +16,7 @@ from ...runtime.errors import InvalidArgumentError
 from .campaign import Campaign, Progress
 from .case import Case, Outcome
 from .naming import find_scenario
+from .replay import Replay
 from .report import CampaignReport, merge_results
 from .results import compare_digests, read_results
 
@@ -29,6 +30,7 @@ __all__ = [
     "Case",
     "Outcome",
     "Progress",
+    "Replay",
     "compare_digests",
     "find_scenario",
     "make_strategy",
@@ -47,7 +49,7 @@ _HOME = {
 }
 
 STRATEGIES: tuple[str, ...] = tuple(_HOME)
-"""The strategies that can be asked for by name; ``replay.Replay`` takes the tapes."""
+"""The strategies that can be asked for by name; ``Replay`` takes tapes."""
 
 
 def make_strategy(strategy: Strategy | str) -> Strategy:

@@ -17,11 +17,17 @@ from .case import Case
 from .strategy import Strategy
 
 
-@attrs.define
+def _read(given: Tape | str | Path | Iterable[Tape | str | Path]) -> tuple[Tape, ...]:
+    if isinstance(given, Tape | str | Path):
+        given = (given,)
+    return tuple(each if isinstance(each, Tape) else Tape.read(each) for each in given)
+
+
+@attrs.frozen
 class Replay(Strategy):
     """``tapes`` are tapes or their files. Raises TapeError for a file that is none."""
 
-    tapes: tuple[Tape, ...] = attrs.field(converter=lambda given: _read(given))
+    tapes: tuple[Tape, ...] = attrs.field(converter=_read)
 
     name = "replay"
     endless = False
@@ -37,9 +43,3 @@ class Replay(Strategy):
     def describe(self) -> str:
         """See Strategy."""
         return f"replay of {len(self.tapes)} tapes"
-
-
-def _read(given: Tape | str | Path | Iterable[Tape | str | Path]) -> tuple[Tape, ...]:
-    if isinstance(given, Tape | str | Path):
-        given = (given,)
-    return tuple(each if isinstance(each, Tape) else Tape.read(each) for each in given)

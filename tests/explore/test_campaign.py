@@ -14,13 +14,13 @@ from temporal_do.sim.explore import (
     Campaign,
     CampaignReport,
     Progress,
+    Replay,
     compare_digests,
     find_scenario,
     merge_results,
     read_results,
 )
 from temporal_do.sim.explore.case import Outcome
-from temporal_do.sim.explore.replay import Replay
 from temporal_do.sim.scenario import Kind, Scenario
 
 from . import worlds

@@ -9,12 +9,11 @@ import pytest
 
 from temporal_do.runtime import InvalidArgumentError
 from temporal_do.sim import FaultPlan, Placement, Tape
-from temporal_do.sim.explore import STRATEGIES, Campaign, make_strategy
+from temporal_do.sim.explore import STRATEGIES, Campaign, Replay, make_strategy
 from temporal_do.sim.explore.case import Case
 from temporal_do.sim.explore.double_run import CHECKER, play_twice, repeat_twice
 from temporal_do.sim.explore.exhaustive_crash import BOUNDARIES, CrashPairs, ExhaustiveCrash, boundaries_of
 from temporal_do.sim.explore.pct import Pct, play_by_priorities
-from temporal_do.sim.explore.replay import Replay
 from temporal_do.sim.explore.strategy import Strategy, play_once
 from temporal_do.sim.explore.swarm import Swarm
 from temporal_do.sim.runner import run_scenario

@@ -62,7 +62,9 @@ class Till:
         self.worker = Worker(namespace="till", task_queue="main", workflows=[till], activities=[double])
 
 
-async def tills(sim: Simulation) -> None:
+async def tills(
+    sim: Simulation, names: tuple[str, ...] = ("left", "right"), amounts: tuple[int, ...] = (1, 2, 3)
+) -> None:
     """Two tills, each told three amounts; each amount counts once and in order."""
     world = Till()
     sim.run(world.worker)
@@ -71,17 +73,17 @@ async def tills(sim: Simulation) -> None:
     async def client(name: str) -> None:
         await insist(
             lambda: world.temporal.start_workflow(
-                world.workflow, workflow_id=name, task_queue="main", args=[3], request_id=name
+                world.workflow, workflow_id=name, task_queue="main", args=[len(amounts)], request_id=name
             )
         )
         handle = world.temporal.get_handle(name)
-        for amount in (1, 2, 3):
+        for amount in amounts:
             await insist(lambda amount=amount: handle.signal("amount", amount, request_id=f"{name}-{amount}"))
         found = await insist(handle.result)
-        assert found == [2, 4, 6], f"{name} added up {found}"
+        assert found == [2 * amount for amount in amounts], f"{name} added up {found}"
 
-    await asyncio.gather(client("left"), client("right"))
-    sometimes(sim, "an activity ran again", world.executions > 6)
+    await asyncio.gather(*map(client, names))
+    sometimes(sim, "an activity ran again", world.executions > len(names) * len(amounts))
 
 
 TILLS = Scenario(name="tills", workload=tills, summary="amounts count once", faults=FAULTS)
