@@ -17,13 +17,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from ..runtime.durations import format_duration
 from ..runtime.errors import HostError
 from .checkers import CHECKERS, Checker, World, check_trace
 from .circles import WINDOW, describe_loop
-from .errors import BudgetExceeded
+from .errors import BudgetExceeded, SimulationDeadlock
 from .faults import FaultPlan
 from .properties import properties_of
-from .scenario import RunResult, Scenario, Violation
+from .scenario import Kind, RunResult, Scenario, Violation
 from .settling import settle
 from .simulation import Simulation
 from .tape import Tape
@@ -122,18 +123,30 @@ def _run(
     simulation = BudgetedSimulation(seed, faults=faults, tape=tape, strict=strict, **options)
     simulation.events_max = scenario.step_budget
     violations: list[Violation] = []
-    settled = False
+    settled, undone = False, ""
+    injecting = simulation.platform.faults
+    skew_ns = 0 if injecting is None else injecting.plan.skew_ns_max
     with simulation:
         properties = properties_of(simulation)
         error, gave_up = _execute(simulation, scenario)
         if error is None:
             try:
-                settled = simulation.execute(settle(simulation, scenario.settle_ns))
+                undone = simulation.execute(settle(simulation, scenario.settle_ns))
+                settled = not undone
             except Exception as found:
                 error = found
         problem = error or simulation.take_alert()
         if problem is not None:
             violations.append(violation_of(problem, simulation.trace))
+        if undone:
+            violations.append(
+                Violation(
+                    checker="convergence",
+                    kind=Kind.LIVENESS,
+                    message=f"{undone}, {format_duration(scenario.settle_ns)} after the faults have ended",
+                    steps=(len(simulation.trace) - 1,),
+                )
+            )
         violations += properties.finish()
         digest = simulation.digest
         end_ns = simulation.platform.now()
@@ -141,8 +154,8 @@ def _run(
             deployment=simulation.deployment,
             start_ns=simulation.start_ns,
             end_ns=end_ns,
-            settled=settled and problem is None,
-            skew_ns=getattr(faults, "skew_ns_max", 0),
+            settled=settled if problem is None else _is_over(simulation, problem),
+            skew_ns=skew_ns,
         )
         violations += check_trace(simulation.trace, wanted, world=world)
     result = RunResult(
@@ -182,6 +195,11 @@ def _execute(simulation: Simulation, scenario: Scenario) -> tuple[Exception | No
                 _heal(simulation)
             healing.cancel()
     return None, False
+
+
+def _is_over(simulation: Simulation, problem: BaseException) -> bool:
+    """A run that got stuck is at rest as well: what it should have done is looked for all the same."""
+    return isinstance(problem, SimulationDeadlock) and simulation.platform.scheduler.next_ns() is None
 
 
 def _heal(simulation: Simulation) -> None:

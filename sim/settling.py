@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     from .simulation import Simulation
 
 
-async def settle(simulation: Simulation, settle_ns: int) -> bool:
-    """Let at most ``settle_ns`` of virtual time pass; true as soon as the world is at rest.
+async def settle(simulation: Simulation, settle_ns: int) -> str:
+    """Let at most ``settle_ns`` of virtual time pass, until the world is at rest.
 
-    False: time is over and something is still under way.
+    Returns what is still under way and should not be, "" if nothing is. When time is over, timers and
+    activities that go on are as they should be; a message that is not delivered, or a workflow task that is
+    not done, is not.
     """
     platform = simulation.platform
     end_ns = platform.now() + settle_ns
@@ -30,11 +32,12 @@ async def settle(simulation: Simulation, settle_ns: int) -> bool:
     pause_ns = SECOND
     while True:
         await simulation.sleep_until_ns(platform.now())
-        if not _is_under_way(simulation, runs):
-            return True
+        undone = _undone(simulation, runs)
+        if not undone and not _goes_on(simulation, runs):
+            return ""
         left_ns = end_ns - platform.now()
         if left_ns <= 0:
-            return False
+            return undone
         await simulation.sleep_until_ns(platform.now() + min(pause_ns, left_ns))
         pause_ns *= 2
 
@@ -50,27 +53,42 @@ def _open_runs(simulation: Simulation) -> dict[str, str]:
     return found
 
 
-def _is_under_way(simulation: Simulation, runs: dict[str, str]) -> bool:
-    platform = simulation.platform
-    if platform.queues.workers:
+def _undone(simulation: Simulation, runs: dict[str, str]) -> str:
+    """What nothing but the passing of a moment should be needed for."""
+    for key, found in simulation.platform.objects.items():
+        if found.tables.get("outbox"):
+            return f"{key} has messages that were not delivered"
+        if found.incarnation is not None and found.incarnation.unconfirmed:
+            return f"{key} has commits that are not durable"
+    for key, run_id in runs.items():
+        description = _still_open(simulation, key, run_id)
+        if description is not None and description.workflow_task_state:
+            return f"{key} has a workflow task that is not done ({description.workflow_task_state})"
+    return ""
+
+
+def _goes_on(simulation: Simulation, runs: dict[str, str]) -> bool:
+    """Will a run that was open, or a worker, do something by itself?"""
+    if simulation.platform.queues.workers:
         return True
-    for each in platform.objects.values():
-        if each.tables.get("outbox") or getattr(each.incarnation, "unconfirmed", ()):
+    deployment = simulation.deployment
+    for key, run_id in runs.items():
+        found = _still_open(simulation, key, run_id)
+        if found is None:
+            continue
+        if found.pending_timers:
             return True
-    return any(_goes_on(simulation, key, run_id) for key, run_id in runs.items())
+        for each in found.pending_activities:
+            if deployment.polls_activities(found.namespace, each.task_queue or found.task_queue):
+                return True
+    return False
 
 
-def _goes_on(simulation: Simulation, key: str, run_id: str) -> bool:
-    """Will the run that was open do something by itself?"""
+def _still_open(simulation: Simulation, key: str, run_id: str) -> Any:
+    """The description of a run that is open and has a worker; None: it is not, or nobody runs it."""
     found: Any = describe(simulation.platform, key)
     if found is None or found.status != RUNNING or found.run_id != run_id:
-        return False
-    deployment = simulation.deployment
-    if not deployment.polls_workflows(found.namespace, found.task_queue):
-        return False
-    if found.workflow_task_state or found.pending_timers:
-        return True
-    return any(
-        deployment.polls_activities(found.namespace, each.task_queue or found.task_queue)
-        for each in found.pending_activities
-    )
+        return None
+    if not simulation.deployment.polls_workflows(found.namespace, found.task_queue):
+        return None
+    return found
