@@ -77,9 +77,8 @@ def examine(
         shrunk = shrink_report(
             scenario, result, runs_max=runs_max, seconds_max=seconds_max, strict=strict, run=again
         )
-        runs = shrunk.runs
         if shrunk.repeats:
-            result = shrunk.result
+            result, runs = shrunk.result, shrunk.runs
     found, simulation = run_and_keep(scenario, tape=result.tape, strict=strict)
     made = partial(Failure, outcome=outcome, runs=runs)
     if not found.passed:

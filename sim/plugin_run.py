@@ -66,7 +66,7 @@ def on_virtual_time(item: pytest.Function, simulation: Simulation) -> Iterator[N
     Done by replacing the function, so that whoever would run a coroutine test otherwise sees a plain one.
     """
     original = item.obj
-    inner = _async_function(original)
+    inner = async_function(original)
     if inner is None:
         yield
         return
@@ -77,7 +77,7 @@ def on_virtual_time(item: pytest.Function, simulation: Simulation) -> Iterator[N
         item.obj = original
 
 
-def _async_function(function: Any) -> Callable[..., Any] | None:
+def async_function(function: Any) -> Callable[..., Any] | None:
     """The coroutine function behind what another plugin may have made of it."""
     seen: Callable[..., Any] | None = function
     while seen is not None:

@@ -1,7 +1,8 @@
-"""The pytest plugin: the ``sim`` fixture, its marker and its options.
+"""The pytest plugin: the ``sim`` fixture, its markers and its options.
 
-Owns the hooks; what they do is in ``plugin_run`` and ``plugin_report``, imported when the first test asks for
-a simulation, because this file is loaded in every pytest run of everybody who has the package installed.
+Owns the hooks; what they do is in ``plugin_run``, ``plugin_chaos`` and ``plugin_report``, imported when the
+first test asks for a simulation, because this file is loaded in every pytest run of everybody who has the
+package installed.
 
 Invariants
 - A simulation belongs to one test. Nothing is shared, so ``-n`` needs no care.
@@ -29,6 +30,12 @@ MARKER = (
     "the histories that the test produced"
 )
 
+CHAOS_MARKER = (
+    "chaos(seeds=100, faults=None, budget=None, strategy=None, strict=False, allow_unreached=False): run the "
+    "async test once per seed under faults (a FaultPlan, or a text such as 'crashes,network'; None: every "
+    "seed draws its own); heal_after= and settle= as in a Scenario"
+)
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """The options, all under one heading."""
@@ -48,6 +55,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="do not replay the histories that a test produced when it has passed",
     )
+    group.addoption(
+        "--chaos-seeds",
+        type=int,
+        metavar="COUNT",
+        help="run every test marked with chaos with COUNT seeds, whatever its marker says",
+    )
+    group.addoption(
+        "--chaos-budget", metavar="TIME", help="end the seeds of a chaos test after so much real time (60s)"
+    )
+    group.addoption("--chaos-tape", metavar="FILE", help="repeat one recorded run of a chaos test")
     parser.addini(
         "sim_replay",
         "replay the histories that a test produced when it has passed",
@@ -59,6 +76,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Make the marker known; refuse options that make no sense."""
     config.addinivalue_line("markers", MARKER)
+    config.addinivalue_line("markers", CHAOS_MARKER)
+    chaos_seeds = config.getoption("--chaos-seeds")
+    if chaos_seeds is not None and chaos_seeds < 1:
+        raise pytest.UsageError(f"--chaos-seeds takes a number from 1 on, not {chaos_seeds}")
     seeds = config.getoption("--sim-seeds")
     if seeds is not None and seeds < 1:
         raise pytest.UsageError(f"--sim-seeds takes a number from 1 on, not {seeds}")
@@ -69,7 +90,9 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """With --sim-seeds, one test per seed."""
     count = metafunc.config.getoption("--sim-seeds")
-    if count is not None and "sim" in metafunc.fixturenames:
+    if count is None or metafunc.definition.get_closest_marker("chaos") is not None:
+        return  # a chaos test runs its seeds itself
+    if "sim" in metafunc.fixturenames:
         seeds = range(count)
         metafunc.parametrize("sim", seeds, indirect=True, ids=[f"seed{seed}" for seed in seeds])
 
@@ -84,6 +107,14 @@ def sim(request: pytest.FixtureRequest) -> Iterator[Simulation]:
     from .plugin_run import new_simulation
 
     item = request.node
+    if item.get_closest_marker("chaos") is not None:
+        from .plugin_chaos import CURRENT
+
+        current = item.stash.get(CURRENT, None)
+        if current is not None:
+            item.stash[SIMULATION] = current
+            yield current
+            return
     with new_simulation(item, getattr(request, "param", None)) as simulation:
         item.stash[SIMULATION] = simulation
         yield simulation
@@ -92,6 +123,11 @@ def sim(request: pytest.FixtureRequest) -> Iterator[Simulation]:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, Any, Any]:
     """Run the test on its simulation, then look at what it left behind."""
+    if pyfuncitem.get_closest_marker("chaos") is not None:
+        from .plugin_chaos import in_its_place
+
+        with in_its_place(pyfuncitem):
+            return (yield)
     simulation = pyfuncitem.stash.get(SIMULATION, None)
     if simulation is None:
         return (yield)
@@ -130,6 +166,10 @@ def pytest_runtest_makereport(
     if call.excinfo is not None:
         shorten_traceback(call.excinfo, item.config)
     report = yield
-    if report.failed:
+    if report.failed and item.get_closest_marker("chaos") is not None:
+        from .plugin_chaos import add_story
+
+        add_story(report, item)
+    elif report.failed:
         add_section(report, item, simulation)
     return report

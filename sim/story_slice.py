@@ -190,7 +190,19 @@ def choose(
         beside = 0 if rank < 4 or places.intersection(step[2:4]) else 1
         ranked.append(((rank, beside, depth.get(number, len(steps))), number))
     ranked.sort(key=lambda each: (each[0], -each[1]))
-    return sorted(number for _, number in ranked[:shown_max])
+    return _without_idle_alarms(sorted(number for _, number in ranked[:shown_max]), steps, causes, roots)
+
+
+def _without_idle_alarms(
+    shown: list[int], steps: Sequence[Step], causes: Causes, roots: Sequence[int]
+) -> list[int]:
+    """An alarm says something only together with what it led to."""
+    led = {cause for number in shown for cause in causes.causes(number)}
+    return [
+        number
+        for number in shown
+        if number in led or number in roots or steps[number - causes.first][0] != "alarm"
+    ]
 
 
 def _says_nothing(causes: Causes, number: int, step: Step) -> bool:

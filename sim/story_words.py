@@ -24,6 +24,14 @@ _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _UUID = re.compile(r"([0-9a-f]{8})(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _NAMING = ("signal_name", "update_id", "query_type", "activity_type", "workflow_type", "outcome", "reason")
 _EVENTS_SHOWN = 3
+_ROUTINE = frozenset(
+    (
+        EventType.WORKFLOW_TASK_SCHEDULED,
+        EventType.WORKFLOW_TASK_STARTED,
+        EventType.WORKFLOW_TASK_COMPLETED,
+    )
+)
+"""Events that go with every turn of a workflow; the history shows them."""
 
 
 def short(text: str) -> str:
@@ -172,8 +180,9 @@ class Words:
         sends = [row.body for table, _, row in rows if table == "outbox"]
         parts = []
         if events:
-            shown = [f"{key} {event_name(row)}" for key, row in events[:_EVENTS_SHOWN]]
-            more = len(events) - len(shown)
+            telling = [(key, row) for key, row in events if row.event_type not in _ROUTINE] or events
+            shown = [f"{key} {event_name(row)}" for key, row in telling[:_EVENTS_SHOWN]]
+            more = len(telling) - len(shown)
             parts.append("records " + ", ".join(shown) + (f" and {more} more" if more else ""))
         else:
             written = dict.fromkeys(_row_name(*change) for change in step[5] if change[2] is not None)

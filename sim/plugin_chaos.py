@@ -1,0 +1,355 @@
+"""``@pytest.mark.chaos``: one test, many seeds, each in a world of its own and under faults.
+
+Owns what the marker and its options mean, how a test becomes a scenario, and what a failing one says. Every
+seed gets a new simulation and new fixtures, as far as these depend on ``sim``. The first failure ends the
+campaign; it is shrunk, and its smallest run is the one that pytest shows. Invariants: only tests with the
+marker come here; the command that repeats the failure is the last line of what is added to the report.
+
+Must not import: another asyncio plugin.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import shlex
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from ..runtime.durations import DurationLike, parse_duration
+from ..runtime.errors import InvalidArgumentError
+from .errors import TapeError
+from .explore import Campaign, CampaignReport, Outcome, make_strategy
+from .explore.report import Summary
+from .failure import Failure, examine
+from .failure_file import read_failure, write_failure
+from .fault_text import parse_faults
+from .faults import FaultPlan
+from .plugin_run import async_function, marker_options
+from .runner import run_scenario
+from .scenario import Scenario
+from .simulation import Simulation
+
+SEEDS_DEFAULT = 100
+CURRENT: pytest.StashKey[Simulation] = pytest.StashKey()
+"""Where an item keeps the simulation of the seed that is being run; the ``sim`` fixture hands it out."""
+TOLD: pytest.StashKey[str] = pytest.StashKey()
+"""Where an item keeps the story of its failure, for the report."""
+TITLE = "temporal-do chaos"
+HEAL_AFTER = "365d"
+"""A test's workflows may sleep for weeks, and faults are to strike all along; they end with the test."""
+_OPTIONS = ("seeds", "faults", "budget", "strategy", "strict", "allow_unreached", "heal_after", "settle")
+_SIMULATION_OPTIONS = (
+    "start",
+    "freeze_time",
+    "cache_size",
+    "profile",
+    "time_skipping",
+    "raise_task_failures",
+)
+
+
+@attrs.frozen(kw_only=True)
+class Wanted:
+    """What marker and options ask for."""
+
+    seeds: int | None
+    budget_ns: int | None
+    first_seed: int
+    strategy: str
+    strict: bool
+    judges_reach: bool
+    tape: str | None
+    single: int | str | None
+    """The one seed of --sim-seed."""
+
+
+@contextmanager
+def in_its_place(item: pytest.Function) -> Iterator[None]:
+    """While this lasts, calling the item's function runs its campaign instead."""
+    original = item.obj
+
+    def campaign(**_: Any) -> None:
+        __tracebackhide__ = True
+        run_chaos(item, original)
+
+    functools.update_wrapper(campaign, original)
+    del campaign.__wrapped__  # type: ignore[attr-defined]
+    item.obj = campaign
+    try:
+        yield
+    finally:
+        item.obj = original
+
+
+def run_chaos(item: pytest.Function, test: Any) -> None:
+    """Run the campaign of one test. Raises what its smallest failing run raises, or fails the test."""
+    caught: list[BaseException] = []
+    scenario = _scenario(item, test, caught)
+    wanted = _wanted(item, scenario)
+    try:
+        report = _run(item, scenario, wanted)
+        failure = _examined(scenario, wanted, report)
+    except (InvalidArgumentError, TapeError) as error:
+        pytest.fail(f"@pytest.mark.chaos of {item.nodeid}: {error}", pytrace=False)
+    finally:
+        _finish_fixtures(item)
+    item.user_properties.append(("chaos_seeds", report.runs))
+    if failure is not None:
+        _tell(item, wanted, failure, caught)
+    missed = [name for _, name in report.never_reached]
+    if missed and report.judges_reach and wanted.judges_reach and failure is None:
+        lines = "\n".join(f"  {name}" for name in missed)
+        pytest.fail(f"in {report.runs} runs this was never reached:\n{lines}", pytrace=False)
+
+
+# --- what is asked for ---
+
+
+def _options(item: pytest.Function) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    for marker in item.iter_markers("chaos"):
+        if marker.args:
+            pytest.fail(
+                f"@pytest.mark.chaos of {item.nodeid} takes names only: chaos(seeds=50)", pytrace=False
+            )
+        unknown = [name for name in marker.kwargs if name not in _OPTIONS]
+        if unknown:
+            known = ", ".join(_OPTIONS)
+            pytest.fail(
+                f"@pytest.mark.chaos of {item.nodeid} knows no {unknown[0]!r}; there are: {known}",
+                pytrace=False,
+            )
+        options = {**marker.kwargs, **options}
+    return options
+
+
+def _plan(given: FaultPlan | str | None) -> FaultPlan:
+    if isinstance(given, FaultPlan):
+        return given
+    return FaultPlan() if given is None else parse_faults(given)
+
+
+def _scenario(item: pytest.Function, test: Any, caught: list[BaseException]) -> Scenario:
+    """The test as a scenario; what it raises is in ``caught`` afterwards."""
+    function = async_function(test)
+    if function is None or "sim" not in item.fixturenames:
+        pytest.fail(
+            f"@pytest.mark.chaos of {item.nodeid} needs an 'async def' test that takes 'sim'", pytrace=False
+        )
+    options = _options(item)
+    simulation_options = marker_options(item)
+    try:
+        faults = _plan(options.get("faults"))
+        heal_after_ns = parse_duration(options.get("heal_after", HEAL_AFTER), name="heal_after")
+        settle_ns = parse_duration(options.get("settle", "1d"), name="settle")
+    except InvalidArgumentError as error:
+        pytest.fail(f"@pytest.mark.chaos of {item.nodeid}: {error}", pytrace=False)
+    return Scenario(
+        name=item.name,
+        workload=_workload(item, function, caught),
+        faults=faults,
+        options={
+            name: simulation_options[name] for name in _SIMULATION_OPTIONS if name in simulation_options
+        },
+        heal_after_ns=heal_after_ns,
+        settle_ns=settle_ns,
+    )
+
+
+def _workload(
+    item: pytest.Function, function: Callable[..., Any], caught: list[BaseException]
+) -> Callable[[Simulation], Coroutine[Any, Any, None]]:
+    def workload(simulation: Simulation) -> Coroutine[Any, Any, None]:
+        __tracebackhide__ = True
+        caught.clear()
+        _forget_output(item)
+        item.stash[CURRENT] = simulation
+        kwargs = _new_fixtures(item)
+        close = simulation.close
+
+        def close_after_fixtures() -> None:
+            """What fixtures do at their end, they do in a world that is still there."""
+            if not simulation.platform.closed:
+                simulation.close = close  # type: ignore[method-assign]
+                try:
+                    _finish_fixtures(item)
+                finally:
+                    close()
+
+        simulation.close = close_after_fixtures  # type: ignore[method-assign]
+        return run(function(**kwargs))
+
+    async def run(test: Coroutine[Any, Any, Any]) -> None:
+        __tracebackhide__ = True
+        try:
+            await test
+        except BaseException as error:
+            caught.append(error)
+            raise
+
+    return workload
+
+
+def _forget_output(item: pytest.Function) -> None:
+    """What earlier seeds printed: the report shows the output of the run that it tells of."""
+    manager = item.config.pluginmanager.getplugin("capturemanager")
+    if manager is not None and manager.is_globally_capturing():
+        manager.read_global_capture()
+
+
+def _new_fixtures(item: pytest.Function) -> Mapping[str, Any]:
+    """The test's arguments, made anew as far as they depend on ``sim``; the others stay as they are."""
+    _finish_fixtures(item)
+    item._initrequest()  # what plugins that run a test again call
+    item._request._fillfixtures()
+    return {name: item.funcargs[name] for name in item._fixtureinfo.argnames}
+
+
+def _finish_fixtures(item: pytest.Function) -> None:
+    """End ``sim`` and with it every fixture that was made from it."""
+    for definition in item._fixtureinfo.name2fixturedefs.get("sim", ()):
+        definition.finish(item._request)  # type: ignore[arg-type]
+
+
+def _wanted(item: pytest.Function, scenario: Scenario) -> Wanted:
+    options = _options(item)
+    config = item.config
+    budget: DurationLike | None = config.getoption("--chaos-budget") or options.get("budget")
+    seeds = config.getoption("--chaos-seeds") or options.get("seeds")
+    if seeds is None and budget is None:
+        seeds = SEEDS_DEFAULT
+    single = config.getoption("--sim-seed")
+    number = single is not None and re.fullmatch(r"-?\d+", single)
+    try:
+        budget_ns = None if budget is None else parse_duration(budget, name="budget")
+    except InvalidArgumentError as error:
+        pytest.fail(f"@pytest.mark.chaos of {item.nodeid}: {error}", pytrace=False)
+    return Wanted(
+        seeds=1 if single is not None else seeds,
+        budget_ns=None if single is not None else budget_ns,
+        first_seed=int(single) if number else 0,
+        strategy=options.get("strategy") or ("random" if "faults" in options else "swarm"),
+        strict=bool(options.get("strict", False) or config.getoption("--sim-strict")),
+        judges_reach=single is None and not options.get("allow_unreached", False),
+        tape=config.getoption("--chaos-tape"),
+        single=None if single is None or number else single,
+    )
+
+
+# --- running ---
+
+
+def _run(item: pytest.Function, scenario: Scenario, wanted: Wanted) -> CampaignReport:
+    if wanted.tape is not None or wanted.single is not None:
+        summary = Summary([scenario.name])
+        which: dict[str, Any] = {"seed": wanted.single}
+        if wanted.tape is not None:
+            which = {"tape": read_failure(_from_invocation(item, wanted.tape)).tape}
+        result = run_scenario(scenario, strict=wanted.strict, **which)
+        summary.add(Outcome(scenario=scenario.name, number=0, result=result))
+        return summary.report("replay", judges_reach=False)
+    return Campaign(
+        scenario,
+        strategy=make_strategy(wanted.strategy),
+        seeds=wanted.seeds,
+        budget_ns=wanted.budget_ns,
+        failures_max=1,
+        first_seed=wanted.first_seed,
+        strict=wanted.strict,
+    ).run()
+
+
+def _examined(scenario: Scenario, wanted: Wanted, report: CampaignReport) -> Failure | None:
+    if not report.failures:
+        return None
+    return examine(
+        scenario,
+        report.failures[0],
+        strategy=wanted.strategy,
+        strict=wanted.strict,
+        shrinking=wanted.tape is None,
+    )
+
+
+# --- telling ---
+
+
+def _tell(item: pytest.Function, wanted: Wanted, failure: Failure, caught: list[BaseException]) -> None:
+    """Fail the test: with the exception of its smallest run if there is one, else with the story."""
+    __tracebackhide__ = True
+    command = _command(item, wanted, failure)
+    found = failure.outcome.result
+    head = f"found with seed {found.seed}"
+    if failure.runs and failure.repeats:
+        head += f", shrunk in {failure.runs} runs"
+    story = f"{head}\n{failure.story(width=100, command=command)}"
+    item.user_properties += [
+        ("chaos_failed_seed", found.seed),
+        ("chaos_kind", failure.result.violations[0].kind.value),
+        ("chaos_command", command),
+    ]
+    error = caught[-1] if caught and failure.repeats else None
+    if error is not None and isinstance(error, Exception):
+        item.stash[TOLD] = story
+        raise error
+    pytest.fail(f"chaos: {story}", pytrace=False)
+
+
+def _command(item: pytest.Function, wanted: Wanted, failure: Failure) -> str:
+    words = ["pytest", _test_of(item)]
+    if wanted.tape is not None:
+        words += ["--chaos-tape", wanted.tape]
+    else:
+        file = _record(item, failure, wanted) if failure.repeats else None
+        if file is None:
+            words += ["--sim-seed", str(failure.outcome.result.seed)]
+        else:
+            words += ["--chaos-tape", str(file)]
+    if wanted.strict and item.config.getoption("--sim-strict"):
+        words.append("--sim-strict")
+    return shlex.join(words)
+
+
+def _record(item: pytest.Function, failure: Failure, wanted: Wanted) -> Path | None:
+    """Write the failure into pytest's cache folder; None: it has none."""
+    cache = getattr(item.config, "cache", None)
+    if cache is None:
+        return None
+    name = re.sub(r"[^A-Za-z0-9_.-]+", "-", item.nodeid).strip("-")[-120:]
+    file = Path(cache.mkdir("temporal-do-chaos")) / f"{name}.json"
+    try:
+        write_failure(file, failure.result, scenario="", strict=wanted.strict)
+    except OSError:
+        return None
+    return Path(os.path.relpath(file, item.config.invocation_params.dir))
+
+
+def _from_invocation(item: pytest.Function, path: str) -> Path:
+    return Path(item.config.invocation_params.dir) / path
+
+
+def _test_of(item: pytest.Function) -> str:
+    file, colons, name = item.nodeid.partition("::")
+    if item.config.invocation_params.dir != item.config.rootpath:
+        file = os.path.relpath(item.config.rootpath / file, item.config.invocation_params.dir)
+    return f"{file}{colons}{name}"
+
+
+def add_story(report: pytest.TestReport, item: pytest.Item) -> bool:
+    """Put the story at the end of the report, if the test has one."""
+    story = item.stash.get(TOLD, None)
+    if story is None:
+        return False
+    add_to_text = getattr(report.longrepr, "addsection", None)
+    if item.config.getoption("showcapture") == "all" or add_to_text is None:
+        report.sections.append((TITLE, story))
+    else:
+        add_to_text(TITLE, story)
+    return True
