@@ -81,6 +81,9 @@ class WorkflowActor(Actor[WorkflowState]):
             return Refusal(
                 code="unknown_message", message=f"{self.kind} does not take {type(message).__name__}"
             )
+        latest_ns = state.latest_ns
+        if turn.now < latest_ns:
+            turn.now = latest_ns  # another machine's clock was ahead of this one's; a run's time never goes back
         reply = handler(state, message, turn, self.limits)
         state.write_back(turn)
         return reply

@@ -123,6 +123,16 @@ class WorkflowState(State):
             self.timers.append((timer.fire_ns, timer.started_event_id, timer.timer_id))
         heapq.heapify(self.timers)
 
+    @property
+    def latest_ns(self) -> int:
+        """The latest time that the open run has told its workflow code or written down; 0: there is none."""
+        run = self.current
+        if run is None or run.status != RUNNING:
+            return 0
+        events: Any = self.rows.get(run.events_table)
+        last = None if events is None else events.get(run.next_event_id - 1)
+        return run.task_started_ns if last is None else max(run.task_started_ns, last.event_time)
+
     def run(self, run_id: str) -> Run | None:
         """The run with this id, or the newest one for ""; None when this object does not hold it."""
         if not run_id:
