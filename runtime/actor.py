@@ -36,11 +36,12 @@ class Poke:
     """Do what is due, deliver what waits and set the alarm anew: from the recovery sweep, in case the
     platform has lost something. Answered by :class:`Poked`.
 
-    ``spread``: poke those you wait for as well. ``closed_run_id``: and those whom this closed run has ever
-    addressed; they may have something left to put away.
+    ``spread``: poke those you wait for as well. ``thorough``, or ``closed_run_id`` for a closed run: and all
+    whom the run has ever addressed; they may have something left to put away.
     """
 
     spread: bool = True
+    thorough: bool = False
     closed_run_id: str = ""
 
 

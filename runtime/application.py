@@ -39,6 +39,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 DEFAULT_TASK_QUEUE = "main"
 WORKFLOW_ID_LENGTH_MAX = 1_000
+START_PATIENCE_SECONDS = 30.0
+"""A start is answered when the run is registered. After so long without an answer it is asked for again."""
 
 
 @attrs.frozen(kw_only=True)
@@ -309,7 +311,9 @@ class Temporal:
                 identity="client",
             ),
         )
-        reply = await request(host, workflow_key(self.namespace, chosen_id), message)
+        reply = await request(
+            host, workflow_key(self.namespace, chosen_id), message, patience_seconds=START_PATIENCE_SECONDS
+        )
         if isinstance(reply, Refusal):
             raise_refusal(reply, chosen_id)
         return WorkflowHandle(

@@ -43,18 +43,31 @@ def find_host(bound: Host | None) -> Host:
     return host
 
 
-async def request(host: Host, receiver: str, message: Any, *, retry_for_ns: int | None = RETRY_FOR_NS) -> Any:
+async def request(
+    host: Host,
+    receiver: str,
+    message: Any,
+    *,
+    retry_for_ns: int | None = RETRY_FOR_NS,
+    patience_seconds: float | None = None,
+) -> Any:
     """Call ``receiver``; while the outcome is unknown, call again with the same message.
 
-    ``retry_for_ns`` bounds the retries, None means for ever. Raises HostError when the time is over.
+    ``patience_seconds``: after so long without an answer the outcome counts as unknown (None: wait for ever);
+    asking again is what makes a receiver look after what it has overdue. ``retry_for_ns`` bounds the retries,
+    None means for ever. Raises HostError when the time is over.
     """
     began_ns = host.now()
     pause = RETRY_PAUSE_SECONDS
     while True:
         try:
-            return await host.call(receiver, message)
-        except HostError:
+            if patience_seconds is None:
+                return await host.call(receiver, message)
+            return await asyncio.wait_for(host.call(receiver, message), patience_seconds)
+        except (HostError, TimeoutError) as error:
+            if isinstance(error, TimeoutError):
+                error = HostError(f"outcome unknown: no answer in {patience_seconds:g} s", receiver=receiver)
             if retry_for_ns is not None and host.now() - began_ns >= retry_for_ns:
-                raise
+                raise error from None
         await asyncio.sleep(pause)
         pause = min(pause * 2, RETRY_PAUSE_SECONDS_MAX)

@@ -150,12 +150,12 @@ class Deployment:
 
     # --- recovery ---
 
-    async def sweep(self, host: Host) -> SweepReport:
+    async def sweep(self, host: Host, *, thorough: bool = False) -> SweepReport:
         """Wake what the platform has forgotten, in every namespace a worker here serves or has served. For
         the host's cron trigger, every few minutes; see ``sweep``. Never raises HostError."""
         from .sweep import shards_of, sweep
 
-        return await sweep(host, shards_of(self._namespaces))
+        return await sweep(host, shards_of(self._namespaces), thorough=thorough)
 
     # --- the activity queue ---
 

@@ -63,6 +63,9 @@ if TYPE_CHECKING:
     from .application import Temporal
 
 UPDATE_ATTEMPTS_MAX = 10
+CREATE_PATIENCE_SECONDS = 30.0
+"""A creation is answered when the schedule is registered. After so long without an answer it is asked for
+again."""
 
 
 async def create_schedule(
@@ -126,7 +129,9 @@ async def create_schedule(
         remaining_actions=checked_count("remaining_actions", options.get("remaining_actions")),
         trigger_immediately=checked_flag("trigger_immediately", options.get("trigger_immediately", False)),
     )
-    reply = await request(host, schedule_key(temporal.namespace, checked_id), message)
+    reply = await request(
+        host, schedule_key(temporal.namespace, checked_id), message, patience_seconds=CREATE_PATIENCE_SECONDS
+    )
     if isinstance(reply, Refusal):
         _raise_refusal(reply, checked_id)
     return ScheduleHandle(temporal, checked_id)

@@ -117,6 +117,8 @@ class Shell:
         reply = await self._enter(message, None)
         if type(message) is Poke:
             return self._poked()
+        if self._lanes:
+            self._kick(self._host.now())  # the alarm for what is overdue may be lost
         kind = type(reply)
         if kind is Deferred:
             return await self._wait(reply.token)

@@ -55,18 +55,21 @@ def shards_of(namespaces: Iterable[str]) -> list[str]:
     return [visibility_key(each, shard) for each in namespaces for shard in range(VISIBILITY_SHARDS)]
 
 
-async def sweep(host: Host, shards: Iterable[str]) -> SweepReport:
-    """Poke whatever the index shards with these keys know to be awake. Never raises HostError."""
+async def sweep(host: Host, shards: Iterable[str], *, thorough: bool = False) -> SweepReport:
+    """Poke whatever the index shards with these keys know to be awake. Never raises HostError.
+
+    ``thorough``: also what an open run has been done with; nothing waits for that, it would only stay there.
+    """
     report = SweepReport()
     for shard in shards:
         try:
-            await _sweep_shard(host, shard, report)
+            await _sweep_shard(host, shard, report, thorough)
         except HostError:
             report.unreached += 1
     return report
 
 
-async def _sweep_shard(host: Host, shard: str, report: SweepReport) -> None:
+async def _sweep_shard(host: Host, shard: str, report: SweepReport, thorough: bool) -> None:
     after = ""
     while True:
         page = await host.call(shard, ListAwake(after=after, page_size=PAGE_SIZE))
@@ -79,7 +82,7 @@ async def _sweep_shard(host: Host, shard: str, report: SweepReport) -> None:
         for first in range(0, len(page.keys), PARALLEL):
             batch = range(first, min(first + PARALLEL, len(page.keys)))
             replies = await asyncio.gather(
-                *(_poke(host, page.keys[index], page.closed_run_ids[index]) for index in batch)
+                *(_poke(host, page.keys[index], page.closed_run_ids[index], thorough) for index in batch)
             )
             for index, reply in zip(batch, replies, strict=True):
                 report.poked += 1
@@ -94,9 +97,9 @@ async def _sweep_shard(host: Host, shard: str, report: SweepReport) -> None:
             return
 
 
-async def _poke(host: Host, key: str, closed_run_id: str) -> Poked | None:
+async def _poke(host: Host, key: str, closed_run_id: str, thorough: bool) -> Poked | None:
     try:
-        reply: Any = await host.call(key, Poke(closed_run_id=closed_run_id))
+        reply: Any = await host.call(key, Poke(closed_run_id=closed_run_id, thorough=thorough))
     except HostError:
         return None
     return reply if type(reply) is Poked else None

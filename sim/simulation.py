@@ -392,7 +392,7 @@ class Simulation:
         from ..runtime.sweep import sweep
 
         shards = [key for key in self.platform.objects if kind_of(key) == VISIBILITY]
-        report = await sweep(host, shards)
+        report = await sweep(host, shards, thorough=True)
         return report.later_ns if report.is_complete else 0
 
     def heal(self) -> None:

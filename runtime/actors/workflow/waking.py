@@ -11,7 +11,7 @@ from . import retrying, tasks
 from .closing import end_retention
 from .facts import fire_timers
 from .limits import Limits
-from .state import WorkflowState
+from .state import Run, WorkflowState
 
 OK = Ok()
 
@@ -67,11 +67,14 @@ def handle_poke(state: WorkflowState, message: Poke, turn: Turn, limits: Limits)
     """The recovery sweep, or somebody who waits for this workflow, suspects that an alarm was lost: do what
     is due, and wake those whose answers the open run waits for. They may have lost theirs."""
     handle_wake(state, message, turn, limits)
-    if message.closed_run_id:
-        _poke_addressed(state, message.closed_run_id, turn)
+    run = state.run(message.closed_run_id) if message.closed_run_id else None
+    if run is not None and not run.is_open:
+        _poke_addressed(state, run, turn)
     run = state.open_run()
     if run is None or not message.spread:
         return OK
+    if message.thorough:
+        _poke_addressed(state, run, turn)
     if run.task_state == "scheduled":
         tasks.start(state, run, turn, limits)
         turn.send(task_queue_key(run.start.namespace, run.start.task_queue), Poke(spread=False))
@@ -85,17 +88,14 @@ def handle_poke(state: WorkflowState, message: Poke, turn: Turn, limits: Limits)
     return OK
 
 
-def _poke_addressed(state: WorkflowState, run_id: str, turn: Turn) -> None:
-    """Poke every object that this closed run has sent anything to: nobody else knows of them any more."""
-    run = state.run(run_id)
-    if run is None or run.is_open:
-        return
+def _poke_addressed(state: WorkflowState, run: Run, turn: Turn) -> None:
+    """Poke every object that this run has sent anything to: nobody else may know of them any more."""
     namespace = run.start.namespace
     receivers = {task_queue_key(namespace, run.start.task_queue): None}
     for event in state.table(run.events_table).values():
         kind, attributes = event.event_type, event.attributes
         if kind == EventType.ACTIVITY_TASK_SCHEDULED:
-            receivers[activity_key(namespace, run_id, attributes.activity_id)] = None
+            receivers[activity_key(namespace, run.run_id, attributes.activity_id)] = None
             if attributes.task_queue is not None:
                 receivers[task_queue_key(namespace, attributes.task_queue.name)] = None
         elif kind == EventType.START_CHILD_WORKFLOW_EXECUTION_INITIATED:
