@@ -83,7 +83,7 @@ class WorkflowActor(Actor[WorkflowState]):
             )
         latest_ns = state.latest_ns
         if turn.now < latest_ns:
-            turn.now = latest_ns  # another machine's clock was ahead of this one's; a run's time never goes back
+            turn.now = latest_ns  # the machine before had a clock ahead of this one's; a run's never goes back
         reply = handler(state, message, turn, self.limits)
         state.write_back(turn)
         return reply
