@@ -91,9 +91,11 @@ class NoHostError(TemporalError):
         super().__init__(
             message
             or (
-                "no host to run this call on. There are three ways to give one: make the call inside a "
-                "simulation (`with Simulation(...)`, or the `sim` fixture in a test), bind one explicitly "
-                "with `temporal.connect(host)`, or name a server when defining it: `Temporal(url=...)`"
+                "no host to run this call on. Make it inside a simulation (a test that takes the `sim` "
+                "fixture, or `with Simulation(...)`), inside `with use_host(host)` or an activity that a "
+                "host runs, or on an application that is bound to one: `temporal.connect(host)`. A host for "
+                "one machine: `async with LocalHost(\"app.db\", workers=[...]) as host`, from "
+                "temporal_do.edge_adapter.local"
             ),
             **fields,
         )
