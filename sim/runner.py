@@ -136,6 +136,8 @@ def _run(
             except Exception as found:
                 error = found
         problem = error or simulation.take_alert()
+        # A run that got stuck is at rest as well: what it should have done is looked for all the same.
+        stuck = isinstance(problem, SimulationDeadlock) and simulation.platform.scheduler.next_ns() is None
         if problem is not None:
             violations.append(violation_of(problem, simulation.trace))
         if undone:
@@ -154,7 +156,8 @@ def _run(
             deployment=simulation.deployment,
             start_ns=simulation.start_ns,
             end_ns=end_ns,
-            settled=settled if problem is None else _is_over(simulation, problem),
+            settled=settled if problem is None else stuck,
+            stuck=stuck,
             skew_ns=skew_ns,
         )
         violations += check_trace(simulation.trace, wanted, world=world)
@@ -195,11 +198,6 @@ def _execute(simulation: Simulation, scenario: Scenario) -> tuple[Exception | No
                 _heal(simulation)
             healing.cancel()
     return None, False
-
-
-def _is_over(simulation: Simulation, problem: BaseException) -> bool:
-    """A run that got stuck is at rest as well: what it should have done is looked for all the same."""
-    return isinstance(problem, SimulationDeadlock) and simulation.platform.scheduler.next_ns() is None
 
 
 def _heal(simulation: Simulation) -> None:

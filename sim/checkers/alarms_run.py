@@ -77,7 +77,7 @@ class AlarmsRun(Checker):
         for key, (due_ns, number) in self._set.items():
             if key in self._running:
                 continue
-            allowed_ns = LATE_MAX_NS if key in self._struck else 0
+            allowed_ns = LATE_MAX_NS if key in self._struck and not self.world.stuck else 0
             late_ns = self.end_ns - due_ns
             if late_ns > allowed_ns:
                 self.violated(

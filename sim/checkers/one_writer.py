@@ -78,5 +78,6 @@ class OneWriter(Checker):
         if type(message) is FailActivity:
             return  # it may have been followed by the next attempt already
         tombstone = self.ledger.get(key, "activity", "tombstone")
-        if tombstone is not None and tombstone.token != message.token:
+        attempt = self.ledger.get(key, "activity", "attempt")
+        if attempt is not None or (tombstone is not None and tombstone.token != message.token):
             self.violated(f"{key} accepted {type(message).__name__} of an attempt that was over", number)

@@ -21,5 +21,7 @@ class World:
     start_ns: int
     end_ns: int
     settled: bool
+    stuck: bool = False
+    """Nothing at all was left that could happen."""
     skew_ns: int = 0
     """How far the clock of an object may be off."""

@@ -1,0 +1,449 @@
+"""Every checker can fail: a bug planted for it, in the engine or in the simulated platform, is found by it.
+
+Each bug is a patch; the run is judged by one checker alone. Without the patch the same seeds pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+import pytest
+
+from temporal_do.runtime.actors import ACTORS, activity, activity_retry
+from temporal_do.runtime.actors.workflow import (
+    closing,
+    command_ends,
+    commands,
+    events,
+    facts,
+    requests,
+    starting,
+)
+from temporal_do.runtime.actors.workflow.actor import HANDLERS
+from temporal_do.runtime.actors.workflow.rows import RequestRow
+from temporal_do.runtime.commands import CancelTimer, StartTimer
+from temporal_do.runtime.deployment import Deployment
+from temporal_do.runtime.history import EventType, protojson
+from temporal_do.runtime.messages.visibility import RecordExecution
+from temporal_do.runtime.messages.workflow import ActivityResolved, QueryWorkflow, SignalWorkflow
+from temporal_do.runtime.records import evolve
+from temporal_do.runtime.schedules import transitions
+from temporal_do.runtime.schedules.overlap import Decision
+from temporal_do.sim import FaultPlan
+from temporal_do.sim.alarms import ObjectAlarm
+from temporal_do.sim.checkers import CHECKERS
+from temporal_do.sim.lives import LIVE
+from temporal_do.sim.objects import SimObject, SimObjectHost
+from temporal_do.sim.runner import run_scenario
+
+from .worlds import scenario
+
+CRASHES = FaultPlan.crashes(60_000)
+NETWORK = FaultPlan.network(60_000)
+CALM = FaultPlan()
+SEEDS = 20
+
+Plant = Callable[[pytest.MonkeyPatch], None]
+
+
+@attrs.frozen
+class Planted:
+    """A bug: the number of the checker that finds it, the application and the faults under which it does."""
+
+    number: int
+    what: str
+    application: str
+    faults: FaultPlan
+    plant: Plant
+    correct: bool = True
+    """The application passes without the patch."""
+
+
+PLANTED: list[Planted] = []
+
+
+def planted(
+    number: int, what: str, application: str, faults: FaultPlan = CALM, **options: Any
+) -> Callable[[Plant], Plant]:
+    """Register a bug."""
+
+    def register(plant: Plant) -> Plant:
+        PLANTED.append(Planted(number, what, application, faults, plant, **options))
+        return plant
+
+    return register
+
+
+def around(patch: pytest.MonkeyPatch, table: Any, key: Any, wrap: Callable[[Any], Any]) -> None:
+    """Replace an entry of a table, or an attribute, by what ``wrap`` makes of it."""
+    if isinstance(table, dict):
+        patch.setitem(table, key, wrap(table[key]))
+    else:
+        patch.setattr(table, key, wrap(getattr(table, key)))
+
+
+@planted(1, "an event id is left out", "timers")
+def _gap(patch: pytest.MonkeyPatch) -> None:
+    def wrap(real: Any) -> Any:
+        def append(state: Any, run: Any, turn: Any, event_type: str, *args: Any, **options: Any) -> int:
+            if event_type == EventType.TIMER_FIRED:
+                run.next_event_id += 1
+            number: int = real(state, run, turn, event_type, *args, **options)
+            return number
+
+        return append
+
+    around(patch, events, "append", wrap)
+
+
+@planted(2, "an event is written again, changed", "activities")
+def _rewritten(patch: pytest.MonkeyPatch) -> None:
+    def wrap(real: Any) -> Any:
+        def handle(state: Any, message: Any, turn: Any, limits: Any) -> Any:
+            run = state.open_run(message.run_id)
+            if run is not None:
+                first = state.table(run.events_table)[1]
+                turn.put(run.events_table, 1, evolve(first, event_time=first.event_time + 1))
+            return real(state, message, turn, limits)
+
+        return handle
+
+    around(patch, HANDLERS, ActivityResolved, wrap)
+
+
+@planted(3, "a timer's end names another event", "timers")
+def _wrong_cause(patch: pytest.MonkeyPatch) -> None:
+    def wrap(real: Any) -> Any:
+        return lambda **fields: real(**{**fields, "started_event_id": fields["started_event_id"] - 1})
+
+    around(patch, facts, "TimerFired", wrap)
+
+
+@planted(4, "an activity's end is recorded again when it is told again", "activities", NETWORK | CRASHES)
+def _recorded_twice(patch: pytest.MonkeyPatch) -> None:
+    def wrap(real: Any) -> Any:
+        def handle(state: Any, message: Any, turn: Any, limits: Any) -> Any:
+            pending = state.get("activity", message.activity_id)
+            reply = real(state, message, turn, limits)
+            if pending is not None:
+                turn.put("activity", message.activity_id, pending)
+            return reply
+
+        return handle
+
+    around(patch, HANDLERS, ActivityResolved, wrap)
+
+
+@planted(4, "another end is recorded than the activity came to", "activities")
+def _wrong_end(patch: pytest.MonkeyPatch) -> None:
+    patch.setitem(facts._ACTIVITY_ENDS, "failed", facts._timed_out)
+
+
+@planted(5, "half the backoff", "activities")
+def _half_the_backoff(patch: pytest.MonkeyPatch) -> None:
+    around(patch, activity_retry, "backoff_ns", lambda real: lambda *args: real(*args) // 2)
+
+
+@planted(5, "one attempt too many", "activities")
+def _one_too_many(patch: pytest.MonkeyPatch) -> None:
+    def wrap(real: Any) -> Any:
+        return lambda *args, attempt, **options: real(*args, attempt=attempt - 1, **options)
+
+    around(patch, activity, "next_attempt", wrap)
+
+
+def _without_dedupe(real: Any) -> Any:
+    def handle(state: Any, message: Any, turn: Any, limits: Any) -> Any:
+        state.table("request").pop(message.signal.request_id, None)
+        return real(state, message, turn, limits)
+
+    return handle
+
+
+@planted(6, "a signal that comes twice is recorded twice", "signals", NETWORK)
+def _signal_twice(patch: pytest.MonkeyPatch) -> None:
+    around(patch, HANDLERS, SignalWorkflow, _without_dedupe)
+
+
+@planted(6, "a signal is acknowledged and not recorded", "signalled")
+def _signal_lost(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(starting, "arrive", lambda *args: False)
+
+
+@planted(7, "a request that comes twice is carried out twice", "signals", NETWORK)
+def _request_twice(patch: pytest.MonkeyPatch) -> None:
+    around(patch, HANDLERS, SignalWorkflow, _without_dedupe)
+
+
+@planted(8, "timers fire a second early", "timers")
+def _early(patch: pytest.MonkeyPatch) -> None:
+    def wrap(real: Any) -> Any:
+        def start(app: Any, command: Any) -> None:
+            real(app, command)
+            timer = app.state.get("timer", command.timer_id)
+            app.state.add_timer(app.turn, evolve(timer, fire_ns=timer.fire_ns - 1_000_000_000))
+
+        return start
+
+    around(patch, commands.APPLY, StartTimer, wrap)
+
+
+@planted(9, "a cancelled timer keeps its row", "timers")
+def _cancelled_and_armed(patch: pytest.MonkeyPatch) -> None:
+    def wrap(real: Any) -> Any:
+        def cancel(app: Any, command: Any) -> None:
+            timer = app.state.get("timer", command.timer_id)
+            real(app, command)
+            if timer is not None:
+                app.turn.put("timer", command.timer_id, timer)
+
+        return cancel
+
+    around(patch, commands.APPLY, CancelTimer, wrap)
+
+
+@planted(10, "the run that is replaced is not closed", "replaced")
+def _two_open_runs(patch: pytest.MonkeyPatch) -> None:
+    def terminate(state: Any, run: Any, turn: Any, limits: Any, **options: Any) -> None:
+        run.status = "WORKFLOW_EXECUTION_STATUS_TERMINATED"  # in memory only
+
+    patch.setattr(starting, "terminate", terminate)
+
+
+@planted(11, "a superseded incarnation commits", "busy", FaultPlan.zombies(150_000))
+def _zombies_commit(patch: pytest.MonkeyPatch) -> None:
+    def wrap(real: Any) -> Any:
+        async def commit(self: SimObjectHost, change: Any) -> None:
+            if self.state == LIVE:
+                await real(self, change)
+            else:
+                self._commit(change)
+
+        return commit
+
+    around(patch, SimObjectHost, "commit", wrap)
+
+
+@planted(11, "a result is accepted from anybody and thrown away", "activities")
+def _accepted_and_dropped(patch: pytest.MonkeyPatch) -> None:
+    patch.setitem(activity._HANDLERS, "complete", lambda state, message, turn: activity.OK)
+
+
+@planted(12, "a closed run takes signals", "signals")
+def _closed_takes_signals(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(requests, "_find", lambda state, run_id, child_of_run_id="": state.run(run_id))
+
+
+@planted(13, "signals are carried twice", "busy")
+def _carried_twice(patch: pytest.MonkeyPatch) -> None:
+    def wrap(real: Any) -> Any:
+        return lambda *args, first_signals=(), **options: real(
+            *args, first_signals=first_signals * 2, **options
+        )
+
+    around(patch, command_ends, "begin", wrap)
+
+
+@planted(13, "the successor does not say whom it follows", "continued")
+def _no_successor(patch: pytest.MonkeyPatch) -> None:
+    around(
+        patch,
+        command_ends,
+        "begin",
+        lambda real: lambda *args, continued_from="", **options: real(*args, **options),
+    )
+
+
+@planted(14, "another duration is recorded than was asked for", "timers")
+def _other_command(patch: pytest.MonkeyPatch) -> None:
+    def wrap(real: Any) -> Any:
+        return lambda app, command: real(app, evolve(command, duration_ns=command.duration_ns + 1_000_000))
+
+    around(patch, commands.APPLY, StartTimer, wrap)
+
+
+@planted(14, "the code depends on what is in no history", "forgetful", correct=False)
+def _forgetful(patch: pytest.MonkeyPatch) -> None:
+    """The application itself is wrong."""
+
+
+@planted(15, "a replay depends on the replays before it", "forgetful", correct=False)
+def _forgetful_again(patch: pytest.MonkeyPatch) -> None:
+    """The application itself is wrong."""
+
+
+@planted(15, "the JSON form loses the names of steps", "timers")
+def _json_loses(patch: pytest.MonkeyPatch) -> None:
+    def wrap(real: Any) -> Any:
+        def write(event: Any) -> dict[str, Any]:
+            return {name: value for name, value in real(event).items() if name != "userMetadata"}
+
+        return write
+
+    around(patch, protojson, "write_event", wrap)
+
+
+@planted(16, "a query writes a row", "signals")
+def _query_writes(patch: pytest.MonkeyPatch) -> None:
+    def wrap(real: Any) -> Any:
+        def handle(state: Any, message: Any, turn: Any, limits: Any) -> Any:
+            turn.put("request", message.query_id, RequestRow(kind="query", run_id=state.current.run_id))
+            return real(state, message, turn, limits)
+
+        return handle
+
+    around(patch, HANDLERS, QueryWorkflow, wrap)
+
+
+@planted(17, "the platform lets messages out before the commit", "activities")
+def _no_output_gate(patch: pytest.MonkeyPatch) -> None:
+    async def commit(self: SimObjectHost, change: Any) -> None:
+        self.platform.scheduler.at(self.platform.now() + 1_000_000, self._commit, change)
+
+    patch.setattr(SimObjectHost, "commit", commit)
+
+
+@planted(18, "the platform lets messages in while an object reads", "children")
+def _no_input_gate(patch: pytest.MonkeyPatch) -> None:
+    def wrap(real: Any) -> Any:
+        async def load(self: SimObjectHost) -> Any:
+            await self.platform.delay(1_000_000)
+            return await real(self)
+
+        return load
+
+    around(patch, SimObjectHost, "load", wrap)
+
+
+@planted(19, "the platform tears commits", "activities", FaultPlan.evictions(300_000))
+def _torn(patch: pytest.MonkeyPatch) -> None:
+    def wrap(real: Any) -> Any:
+        def apply(self: SimObject, commit: Any, strict: bool) -> None:
+            real(self, commit._replace(changes=commit.changes[:3]), strict)
+
+        return apply
+
+    around(patch, SimObject, "apply", wrap)
+
+
+@planted(19, "the outbox is not part of the commit", "activities")
+def _outbox_apart(patch: pytest.MonkeyPatch) -> None:
+    def wrap(real: Any) -> Any:
+        async def commit(self: SimObjectHost, change: Any) -> None:
+            await real(self, change._replace(changes=tuple(c for c in change.changes if c[0] != "outbox")))
+
+        return commit
+
+    around(patch, SimObjectHost, "commit", wrap)
+
+
+@planted(20, "a message is acknowledged at once", "activities")
+def _ack_first(patch: pytest.MonkeyPatch) -> None:
+    def wrap(real: Any) -> Any:
+        async def consume(self: Deployment, host: Any, body: Any, run: Any) -> None:
+            run(real(self, host, body, run))
+
+        return consume
+
+    around(patch, Deployment, "consume", wrap)
+
+
+@planted(21, "a signal wakes nobody", "signalled")
+def _nobody_woken(patch: pytest.MonkeyPatch) -> None:
+    def wrap(real: Any) -> Any:
+        def arrive(*args: Any) -> bool:
+            real(*args)
+            return False
+
+        return arrive
+
+    around(patch, starting, "arrive", wrap)
+
+
+@planted(22, "the platform does not repeat an alarm that was interrupted", "timers", CRASHES)
+def _alarm_not_retried(patch: pytest.MonkeyPatch) -> None:
+    def interrupted(self: ObjectAlarm) -> None:
+        self._running_ns = None
+
+    patch.setattr(ObjectAlarm, "interrupted", interrupted)
+
+
+@planted(22, "the platform's alarms are early", "timers")
+def _alarm_early(patch: pytest.MonkeyPatch) -> None:
+    def wrap(real: Any) -> Any:
+        return lambda self, at_ns: real(self, at_ns and at_ns - 1_000_000)
+
+    around(patch, ObjectAlarm, "_watch", wrap)
+
+
+@planted(23, "runs overlap although they must not", "overlapping_skip")
+def _overlap(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(transitions, "decide", lambda *args, **options: Decision.START)
+
+
+@planted(23, "every other time is left out", "overlapping_allow_all")
+def _left_out(patch: pytest.MonkeyPatch) -> None:
+    def wrap(real: Any) -> Any:
+        def next_fire(spec: Any, after_ns: int) -> Any:
+            return real(spec, real(spec, after_ns))
+
+        return next_fire
+
+    around(patch, transitions, "next_fire", wrap)
+
+
+@planted(24, "children do not hear of their parent's end", "left_alone")
+def _children_forgotten(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(closing, "_let_go_of_children", lambda *args: None)
+
+
+@planted(24, "activities do not hear of their run's end", "left_alone")
+def _activities_forgotten(patch: pytest.MonkeyPatch) -> None:
+    patch.setitem(activity._HANDLERS, "abandon", lambda state, message, turn: activity.OK)
+
+
+@planted(24, "what was done first is taken back first", "saga_in_order", correct=False)
+def _in_order(patch: pytest.MonkeyPatch) -> None:
+    """The application itself is wrong."""
+
+
+@planted(25, "the index takes older versions", "signals", CRASHES | NETWORK)
+def _older_version(patch: pytest.MonkeyPatch) -> None:
+    def wrap(real: Any) -> Any:
+        def record(state: Any, message: Any, turn: Any) -> Any:
+            execution = message.execution
+            turn.put("execution", execution.run_id, evolve(execution, version=min(execution.version, 1)))
+            return activity.OK
+
+        return record
+
+    around(patch, ACTORS["VisibilityDO"].handlers, RecordExecution, wrap)
+
+
+@planted(25, "a closed run is not archived", "timers")
+def _not_archived(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(closing, "archive", lambda *args: None)
+
+
+def found_by(each: Planted, seed: int) -> bool:
+    checker = CHECKERS[each.number - 1]
+    result = run_scenario(scenario(each.application), seed=seed, faults=each.faults, checkers=[checker])
+    return any(violation.checker == checker.name for violation in result.violations)
+
+
+@pytest.mark.parametrize("each", PLANTED, ids=[f"{each.number} {each.what}" for each in PLANTED])
+def test_a_planted_bug_is_found_by_the_checker_made_for_it(
+    each: Planted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if each.correct:
+        assert not any(found_by(each, seed) for seed in range(3))
+    each.plant(monkeypatch)
+    assert any(found_by(each, seed) for seed in range(SEEDS))
+
+
+def test_every_checker_has_a_bug_to_find_and_a_number_of_its_own() -> None:
+    assert [checker.number for checker in CHECKERS] == list(range(1, 26))
+    assert len({checker.name for checker in CHECKERS}) == 25
+    assert {each.number for each in PLANTED} == set(range(1, 26))
