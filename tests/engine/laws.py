@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from temporal_do.runtime.actor import Poke
 from temporal_do.runtime.history import EventType, History, HistoryEvent
 from temporal_do.runtime.keys import ACTIVITY, VISIBILITY, WORKFLOW, history_key, kind_of
 from temporal_do.sim import Replayer, Simulation
@@ -182,7 +183,10 @@ def check_nothing_is_stuck(simulation: Simulation) -> None:
     """Call it when all is quiet: every outbox is empty and every closed run is in its archive."""
     objects = simulation.platform.objects
     for key, found in objects.items():
-        assert not found.tables.get("outbox"), f"the outbox of {key} holds {list(found.tables['outbox'])}"
+        left = [row.body for row in found.read(simulation.platform.strict).get("outbox", {}).values()]
+        # A poke that is lost is no loss: whoever needs one is poked by the next sweep.
+        left = [body for body in left if type(body) is not Poke]
+        assert not left, f"the outbox of {key} holds {left}"
     for key, found in objects.items():
         if kind_of(key) != WORKFLOW:
             continue

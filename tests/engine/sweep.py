@@ -11,7 +11,7 @@ import attrs
 
 from temporal_do.runtime.history import History
 from temporal_do.sim import FaultPlan, Simulation
-from temporal_do.sim.faults import POINTS, Faults, Placement
+from temporal_do.sim.faults import LOSSES, POINTS, Faults, Placement
 
 from .laws import (
     check_at_most_one_open_run_at_a_time,
@@ -50,8 +50,14 @@ class Swept:
     digest: str
 
 
-def places(make: Callable[[], App], seed: int = 0) -> tuple[Swept, list[Placement]]:
-    """The crash-free run, and one placement for every fault at every place it came to."""
+def storm(per_million: int) -> FaultPlan:
+    """Everything that may happen but for losses, which last until the next recovery sweep."""
+    rates = FaultPlan.everything(per_million).rates
+    return FaultPlan(rates={name: rate for name, rate in rates.items() if name not in LOSSES})
+
+
+def places(make: Callable[[], App], seed: int = 0, *, losses: bool = False) -> tuple[Swept, list[Placement]]:
+    """The crash-free run, and one placement for every fault (or loss) at every place it came to."""
     app = make()
     with Simulation(seed) as simulation:
         simulation.platform.faults = census = Census(simulation.platform.choices)
@@ -60,6 +66,7 @@ def places(make: Callable[[], App], seed: int = 0) -> tuple[Swept, list[Placemen
         Placement(fault, key, occurrence)
         for (point, key), count in census.visits.items()
         for fault in POINTS[point]
+        if (fault in LOSSES) is losses
         for occurrence in range(1, count + 1)
     ]
     return calm, found

@@ -12,13 +12,14 @@ from itertools import count
 
 import pytest
 
-from temporal_do.sim import FaultPlan, Simulation
+from temporal_do.sim import Simulation
 from temporal_do.sim.faults import Placement
 
 from .representatives import REPRESENTATIVES
-from .sweep import Swept, places, run, run_struck
+from .sweep import Swept, places, run, run_struck, storm
 
-SAMPLE = 40
+SAMPLE = 30
+LOSS_SAMPLE = 10
 PAIRS = 400
 
 
@@ -59,6 +60,12 @@ def test_one_fault_at_any_place_changes_no_result(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", REPRESENTATIVES)
+def test_what_the_platform_loses_for_good_the_recovery_sweep_finds(name: str) -> None:
+    calm, found = places(REPRESENTATIVES[name], losses=True)
+    check_all(name, calm, ((each,) for each in sampled(name, found, LOSS_SAMPLE)))
+
+
+@pytest.mark.parametrize("name", REPRESENTATIVES)
 def test_strict_mode_and_an_empty_cache_change_nothing(name: str) -> None:
     make = REPRESENTATIVES[name]
     calm = run_struck(make)
@@ -89,5 +96,5 @@ def test_two_faults_at_any_places_change_no_result(name: str) -> None:
 def test_a_storm_changes_no_result(name: str, seed: int) -> None:
     calm = run_struck(REPRESENTATIVES[name], seed=seed)
     app = REPRESENTATIVES[name]()
-    with Simulation(seed, faults=FaultPlan.everything(30_000)) as simulation:
+    with Simulation(seed, faults=storm(30_000)) as simulation:
         assert run(app, simulation).result == calm.result
