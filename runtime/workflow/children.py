@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from ..commands import StartChildWorkflow
+from ..commands import RequestCancelExternalWorkflow, SignalExternalWorkflow, StartChildWorkflow
 from ..history.child import (
     ChildWorkflowExecutionCanceled,
     ChildWorkflowExecutionCompleted,
@@ -26,8 +26,7 @@ from ..history.external import (
 from ..policies import CancellationType
 from .location import caller
 from .machines.child import ChildMachine
-from .machines.external_cancel import ExternalCancelMachine
-from .machines.external_signal import ExternalSignalMachine
+from .machines.external import ExternalMachine
 from .options import checked_name
 
 if TYPE_CHECKING:
@@ -262,34 +261,43 @@ async def send_signal(
     child_workflow_only: bool = False,
 ) -> None:
     """Send a signal to another workflow and await its delivery."""
-    machine = ExternalSignalMachine(
-        run,
-        workflow_id,
-        run_id,
-        where,
+    command = SignalExternalWorkflow(
+        number=run.external_count + 1,
+        workflow_id=workflow_id,
+        run_id=run_id,
+        namespace=run.namespace,
         signal_name=name,
         input=payloads,
         child_workflow_only=child_workflow_only,
     )
-    try:
-        attributes = await machine.future
-    except BaseException:
-        machine.withdraw()
-        raise
+    attributes = await _outcome(run, command, where)
     if type(attributes) is SignalExternalWorkflowExecutionFailed:
         raise _unreachable(f"can't signal workflow {workflow_id!r}", attributes.cause)
 
 
 async def send_cancel(run: WorkflowRun, workflow_id: str, run_id: str, reason: str, where: Location) -> None:
     """Ask another workflow to cancel and await that it was told."""
-    machine = ExternalCancelMachine(run, workflow_id, run_id, where, reason=reason)
+    command = RequestCancelExternalWorkflow(
+        number=run.external_count + 1,
+        workflow_id=workflow_id,
+        run_id=run_id,
+        namespace=run.namespace,
+        reason=reason,
+    )
+    attributes = await _outcome(run, command, where)
+    if type(attributes) is RequestCancelExternalWorkflowExecutionFailed:
+        raise _unreachable(f"can't cancel workflow {workflow_id!r}", attributes.cause)
+
+
+async def _outcome(
+    run: WorkflowRun, command: SignalExternalWorkflow | RequestCancelExternalWorkflow, where: Location
+) -> Any:
+    machine = ExternalMachine(run, command, where)
     try:
-        attributes = await machine.future
+        return await machine.future
     except BaseException:
         machine.withdraw()
         raise
-    if type(attributes) is RequestCancelExternalWorkflowExecutionFailed:
-        raise _unreachable(f"can't cancel workflow {workflow_id!r}", attributes.cause)
 
 
 def _unreachable(text: str, cause: str) -> BaseException:

@@ -20,9 +20,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ...commands import StartChildWorkflow
+from ...commands import RequestCancelExternalWorkflow, StartChildWorkflow
 from .base import Machine
-from .external_cancel import ExternalCancelMachine
+from .external import ExternalMachine
 
 if TYPE_CHECKING:
     from ...history import HistoryEvent
@@ -101,11 +101,12 @@ class ChildMachine(Machine):
                 self.issued = None
         elif self.state in ("initiated", "started") and not self.cancel_requested:
             self.cancel_requested = True
-            ExternalCancelMachine(
-                self.run,
-                self.command.workflow_id,
-                self.run_id,
-                where,
+            command = RequestCancelExternalWorkflow(
+                number=self.run.external_count + 1,
+                workflow_id=self.command.workflow_id,
+                run_id=self.run_id,
+                namespace=self.run.namespace,
                 child_workflow_only=True,
                 reason=reason,
             )
+            ExternalMachine(self.run, command, where)

@@ -1,9 +1,9 @@
-"""Signals to other workflows (children among them).
+"""Requests to other workflows, children among them: signals, and requests to cancel.
 
 =========  ========  =========  ===============================================================
 state      event     next       what happens
 =========  ========  =========  ===============================================================
-issued     record    initiated  SignalExternalWorkflowExecutionInitiated carries its event id
+issued     record    initiated  its ...Initiated event carries the event id
 issued     withdraw  dropped    the caller was cancelled in the same task
 initiated  resolve   resolved   it was delivered, or there is nobody to take it
 initiated  withdraw  initiated  it can't be called back
@@ -17,19 +17,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ...commands import SignalExternalWorkflow
 from .base import Machine
 
 if TYPE_CHECKING:
-    from ...history import HistoryEvent, Payload
+    from ...commands import RequestCancelExternalWorkflow, SignalExternalWorkflow
+    from ...history import HistoryEvent
     from ...loop_futures import Future
     from ..instance import WorkflowRun
     from ..issued import Issued
     from ..location import Location
 
 
-class ExternalSignalMachine(Machine):
-    """One signal. ``future`` gets the attributes of the event that tells its outcome."""
+class ExternalMachine(Machine):
+    """One request. ``future`` gets the attributes of the event that tells its outcome.
+
+    ``command`` carries the next number of the run's requests to others (``run.external_count + 1``).
+    """
 
     __slots__ = ("future", "issued", "run")
 
@@ -44,38 +47,23 @@ class ExternalSignalMachine(Machine):
     def __init__(
         self,
         run: WorkflowRun,
-        workflow_id: str,
-        run_id: str,
+        command: SignalExternalWorkflow | RequestCancelExternalWorkflow,
         where: Location,
-        *,
-        signal_name: str,
-        input: tuple[Payload, ...],
-        child_workflow_only: bool = False,
     ) -> None:
         self.state = "issued"
         self.run = run
-        number = run.external_count + 1
-        command = SignalExternalWorkflow(
-            number=number,
-            workflow_id=workflow_id,
-            run_id=run_id,
-            namespace=run.namespace,
-            signal_name=signal_name,
-            input=input,
-            child_workflow_only=child_workflow_only,
-        )
         self.issued: Issued | None = run.issue(command, self, where)
-        run.external_count = number
+        run.external_count = command.number
         self.future: Future = run.loop.create_future()
 
     def recorded(self, event: HistoryEvent) -> None:
-        """SignalExternalWorkflowExecutionInitiated."""
+        """SignalExternal- or RequestCancelExternalWorkflowExecutionInitiated."""
         self.to("record")
         self.issued = None
         self.run.by_event[event.event_id] = self
 
     def resolve(self, attributes: Any) -> None:
-        """ExternalWorkflowExecutionSignaled, or SignalExternalWorkflowExecutionFailed."""
+        """It was delivered (...Signaled, ...CancelRequested), or it was not (...Failed)."""
         self.to("resolve")
         if not self.future.done():
             self.future.set_result(attributes)
