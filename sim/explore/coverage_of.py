@@ -54,6 +54,7 @@ def recorded() -> Iterator[dict[str, list[tuple[int, int]]]]:
         data = recorder.get_data()
         for file in sorted(data.measured_files()):
             found[file] = sorted(data.arcs(file) or ())
+        data.close(force=True)
 
 
 def areas_of(deployment: Deployment) -> tuple[Area, ...]:
@@ -117,6 +118,8 @@ def _missing(file: str, taken: list[tuple[int, int]]) -> list[tuple[int, int]]:
             reader.json_report(morfs=[file], outfile="-", omit=[])
     except CoverageException:
         return []
+    finally:
+        reader.get_data().close(force=True)
     files: dict[str, Any] = json.loads(text.getvalue())["files"]
     missing: list[tuple[int, int]] = []
     for each in files.values():

@@ -106,12 +106,12 @@ def test_each_case_of_exhaustive_strikes_exactly_once_at_its_place() -> None:
 
 
 def test_exhaustive_finds_the_one_crash_that_matters(monkeypatch: pytest.MonkeyPatch) -> None:
-    worlds.forget_the_outbox(monkeypatch)
+    worlds.forget_signal_requests(monkeypatch)
     report = Campaign(
-        worlds.TILLS, strategy=ExhaustiveCrash(points=("commit",)), failures_max=1, checkers=()
+        worlds.TILLS, strategy=ExhaustiveCrash(points=("reply",)), failures_max=1, checkers=()
     ).run()
     (failure,) = report.failures
-    assert failure.note.startswith(("crash_before_commit ", "crash_after_commit "))
+    assert failure.note.startswith("crash_before_reply ") and "at WorkflowDO/till/" in failure.note
     again = run_scenario(worlds.TILLS, tape=failure.result.tape, checkers=())
     assert again.digest == failure.result.digest
 
