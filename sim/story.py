@@ -17,7 +17,7 @@ import attrs
 
 from .scenario import Kind, RunResult
 from .story_slice import Causes, choose
-from .story_words import Run, Words, event_name, runs_of, short
+from .story_words import ROUTINE, Run, Words, event_name, runs_of, short
 from .timeline_text import cut, duration_text, fit, plain, width_of
 from .trace import Step, Trace
 
@@ -264,15 +264,16 @@ class _Telling:
         yield self._paint(cut(head, self.width), "1")
         lines = self._source_lines(run)
         shown = events
-        left_out = len(events) - EVENTS_MAX
-        if left_out > 0:
-            shown = events[: EVENTS_MAX // 4] + events[len(events) - EVENTS_MAX + EVENTS_MAX // 4 :]
+        if len(events) > EVENTS_MAX:
+            events = [event for event in events if event.event_type not in ROUTINE]
+            yield self._paint("        without what goes with every workflow task", "2")
+            left_out = max(len(events) - EVENTS_MAX, 0)
+            kept = EVENTS_MAX // 4 if left_out else len(events)
+            shown = events[:kept] + events[kept + left_out :]
         at_width = max((width_of(self._since(event.event_time)) for event in shown), default=4)
-        last = 0
-        for event in shown:
-            if last and event.event_id > last + 1:
-                yield self._paint(f"        ... {event.event_id - last - 1} more events", "2")
-            last = event.event_id
+        for index, event in enumerate(shown):
+            if index == EVENTS_MAX // 4 and len(shown) < len(events):
+                yield self._paint(f"        ... {len(events) - len(shown)} more events", "2")
             where = lines.get(event.event_id, "")
             left = f" {event.event_id:>5}  {self._since(event.event_time):>{at_width}}  "
             room = self.width - len(left)

@@ -24,7 +24,7 @@ _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _UUID = re.compile(r"([0-9a-f]{8})(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _NAMING = ("signal_name", "update_id", "query_type", "activity_type", "workflow_type", "outcome", "reason")
 _EVENTS_SHOWN = 3
-_ROUTINE = frozenset(
+ROUTINE = frozenset(
     (
         EventType.WORKFLOW_TASK_SCHEDULED,
         EventType.WORKFLOW_TASK_STARTED,
@@ -180,7 +180,7 @@ class Words:
         sends = [row.body for table, _, row in rows if table == "outbox"]
         parts = []
         if events:
-            telling = [(key, row) for key, row in events if row.event_type not in _ROUTINE] or events
+            telling = [(key, row) for key, row in events if row.event_type not in ROUTINE] or events
             shown = [f"{key} {event_name(row)}" for key, row in telling[:_EVENTS_SHOWN]]
             more = len(telling) - len(shown)
             parts.append("records " + ", ".join(shown) + (f" and {more} more" if more else ""))

@@ -42,7 +42,15 @@ async def fickle(ctx: WorkflowContext) -> None:
         await ctx.sleep("a while", f"{next(numbers)}h")
 
 
-worker = Worker(namespace="shop", task_queue="main", workflows=[order, waits, fickle], activities=[charge])
+@temporal.workflow("marathon")
+async def marathon(ctx: WorkflowContext) -> None:
+    for lap in range(1, 41):
+        await ctx.sleep(f"lap {lap}", "1h")
+
+
+worker = Worker(
+    namespace="shop", task_queue="main", workflows=[order, waits, fickle, marathon], activities=[charge]
+)
 
 FAULTS = FaultPlan.workers(100_000) | FaultPlan.crashes(10_000) | FaultPlan.network(10_000)
 
@@ -98,10 +106,17 @@ async def never(sim: Simulation) -> None:
     await good(sim)
 
 
+async def tiring(sim: Simulation) -> None:
+    sim.run(worker)
+    await temporal.execute_workflow(marathon, workflow_id="marathon-1", request_id="once")
+    raise AssertionError("marathon 1 took too long")
+
+
 GOOD = scenario("good", good)
 CARELESS = scenario("careless", careless)
 STUCK = scenario("stuck", stuck, FaultPlan())
 CHANGING = scenario("changing", changing, FaultPlan())
 BROKEN = scenario("broken", broken)
 NEVER = scenario("never", never)
+TIRING = scenario("tiring", tiring, FaultPlan())
 QUIET = attrs.evolve(CARELESS, name="quiet", faults=FaultPlan())

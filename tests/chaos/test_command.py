@@ -151,6 +151,15 @@ def test_junit_has_a_case_for_every_scenario(chaos: Chaos) -> None:
     assert failure.text is not None and said.last_line in failure.text
 
 
+def test_a_page_shows_the_failure_or_the_run_that_passed(chaos: Chaos) -> None:
+    assert chaos(f"{SHOP}:CARELESS", "--html", "failed.html").code == ExitCode.SAFETY
+    assert chaos(f"{SHOP}:GOOD", "--seed", "3", "--html", "passed.html").code == 0
+    failed, passed = Path("failed.html").read_text("utf-8"), Path("passed.html").read_text("utf-8")
+    assert "order 7 was charged" in failed and "order 7 was charged" not in passed
+    assert all(page.lstrip().lower().startswith("<!doctype html>") for page in (failed, passed))
+    assert chaos(f"{SHOP}:GOOD", "--seed", "3", "--html", "no/such/folder.html").code == ExitCode.USAGE
+
+
 def test_a_state_that_was_never_reached_fails_the_campaign_unless_that_is_allowed(chaos: Chaos) -> None:
     said = chaos(f"{SHOP}:NEVER", "--seeds", "3", "--junit", "j.xml")
     assert said.code == ExitCode.LIVENESS
@@ -223,7 +232,7 @@ def test_mistakes_exit_with_2_and_one_line(chaos: Chaos, words: tuple[str, ...])
 
 def test_a_module_means_all_its_scenarios(chaos: Chaos) -> None:
     found = json.loads(chaos(SHOP, "--seeds", "1", "--failures", "0", "--output", "json").out)
-    assert len(found["scenarios"]) == 7
+    assert len(found["scenarios"]) == 8
 
 
 def test_progress_is_one_line_and_only_on_a_terminal(chaos: Chaos, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -106,6 +106,15 @@ def test_a_long_unshrunk_run_is_told_in_few_steps() -> None:
     assert outline(failed, simulation).workflows == ("order-7",)
 
 
+def test_of_a_long_history_the_routine_and_the_middle_are_left_out() -> None:
+    story = render_story(*run_and_keep(shop.TIRING))
+    history = story.split("History of marathon-1 (marathon), ")[1].splitlines()
+    assert len(history) <= 45
+    assert not any("WorkflowTaskScheduled" in line for line in history)
+    assert any("... 42 more events" in line for line in history)
+    assert "lap 1 1h" in history[3] and "WorkflowExecutionCompleted" in history[-1]
+
+
 def test_what_never_happened_is_told_with_what_the_workflow_waits_for() -> None:
     result, simulation = run_and_keep(shop.STUCK)
     story = render_story(result, simulation)
