@@ -36,20 +36,20 @@ class Poke:
     """Do what is due, deliver what waits and set the alarm anew: from the recovery sweep, in case the
     platform has lost something. Answered by :class:`Poked`.
 
-    ``spread``: poke those you wait for as well. ``thorough``, or ``closed_run_id`` for a closed run: and all
-    whom the run has ever addressed; they may have something left to put away.
+    A handler answers with the keys (a tuple) of those whom its object waits for; ``thorough``, or
+    ``closed_run_id`` for a closed run: and of all whom the run has ever addressed.
     """
 
-    spread: bool = True
     thorough: bool = False
     closed_run_id: str = ""
 
 
 @record
 class Poked:
-    """``pending`` messages, pokes aside, are still in the outbox."""
+    """``pending`` messages are still in the outbox. ``others`` may have lost an alarm as well."""
 
     pending: int = 0
+    others: tuple[str, ...] = ()
 
 
 @record

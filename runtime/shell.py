@@ -116,7 +116,7 @@ class Shell:
         """Apply one message and return its reply, after the commit that makes it true."""
         reply = await self._enter(message, None)
         if type(message) is Poke:
-            return self._poked()
+            return self._poked(reply)
         if self._lanes:
             self._kick(self._host.now())  # the alarm for what is overdue may be lost
         kind = type(reply)
@@ -145,12 +145,14 @@ class Shell:
             self._ringing_ns = None
         self._kick(max(self._host.now(), scheduled_ns))
 
-    def _poked(self) -> Poked:
+    def _poked(self, reply: Any) -> Poked:
         """What a poke does for every object: lanes whose alarm was lost are delivered now."""
         self._kick(None)
         state = self._state
-        outbox = {} if state is None else state.table(OUTBOX)
-        return Poked(pending=sum(type(entry.body) is not Poke for entry in outbox.values()))
+        return Poked(
+            pending=0 if state is None else len(state.table(OUTBOX)),
+            others=reply if type(reply) is tuple else (),
+        )
 
     async def _enter(self, message: Any, alarm_ns: int | None) -> Any:
         if self._busy:

@@ -4,8 +4,8 @@ A platform may lose an alarm for good (it gives up after some failures, or the a
 message (it expires, or has no retry left). Every object that has anything to do is found again from the index
 of executions: a start is acknowledged only once its run is registered there, and so is a schedule. The sweep
 pokes what the index says should be awake - open runs, closed runs that may still have something to send,
-schedules, runs whose retention is over - and each of them pokes the objects it waits for. A poked object does
-what is due, delivers what waits, and sets its alarm again.
+schedules, runs whose retention is over - and whom these say they wait for. A poked object does what is due,
+delivers what waits, and sets its alarm again.
 
 The host calls it periodically: a cron trigger, every few minutes. Sweeps may be missed, late, doubled and
 overlap; a sweep that reaches something healthy changes nothing there.
@@ -16,6 +16,7 @@ Imports no host implementation, no clock and no actor.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -56,20 +57,22 @@ def shards_of(namespaces: Iterable[str]) -> list[str]:
 
 
 async def sweep(host: Host, shards: Iterable[str], *, thorough: bool = False) -> SweepReport:
-    """Poke whatever the index shards with these keys know to be awake. Never raises HostError.
+    """Poke whatever the index shards with these keys know to be awake, and whom that waits for. Never raises
+    HostError.
 
     ``thorough``: also what an open run has been done with; nothing waits for that, it would only stay there.
     """
     report = SweepReport()
+    poked: set[str] = set()
     for shard in shards:
         try:
-            await _sweep_shard(host, shard, report, thorough)
+            await _sweep_shard(host, shard, report, poked, thorough)
         except HostError:
             report.unreached += 1
     return report
 
 
-async def _sweep_shard(host: Host, shard: str, report: SweepReport, thorough: bool) -> None:
+async def _sweep_shard(host: Host, shard: str, report: SweepReport, poked: set[str], thorough: bool) -> None:
     after = ""
     while True:
         page = await host.call(shard, ListAwake(after=after, page_size=PAGE_SIZE))
@@ -79,17 +82,22 @@ async def _sweep_shard(host: Host, shard: str, report: SweepReport, thorough: bo
         if page.later_ns is not None:
             report.later_ns = min(page.later_ns, report.later_ns or page.later_ns)
         at_rest: list[str] = []
-        for first in range(0, len(page.keys), PARALLEL):
-            batch = range(first, min(first + PARALLEL, len(page.keys)))
-            replies = await asyncio.gather(
-                *(_poke(host, page.keys[index], page.closed_run_ids[index], thorough) for index in batch)
-            )
-            for index, reply in zip(batch, replies, strict=True):
+        waiting = deque(zip(page.keys, page.closed_run_ids, strict=True))
+        while waiting:
+            batch = [waiting.popleft() for _ in range(min(PARALLEL, len(waiting)))]
+            poked.update(key for key, _ in batch)
+            replies = await asyncio.gather(*(_poke(host, *entry, thorough) for entry in batch))
+            for (_, closed_run_id), reply in zip(batch, replies, strict=True):
                 report.poked += 1
                 if reply is None:
                     report.unreached += 1
-                elif page.closed_run_ids[index] and not reply.pending:
-                    at_rest.append(page.closed_run_ids[index])
+                    continue
+                if closed_run_id and not reply.pending:
+                    at_rest.append(closed_run_id)
+                for key in reply.others:
+                    if key not in poked:
+                        poked.add(key)
+                        waiting.append((key, ""))
         if at_rest:
             await host.call(shard, RunsAtRest(run_ids=tuple(at_rest)))
         after = page.next

@@ -187,9 +187,8 @@ def _wake(state: ActivityState, message: Any, turn: Turn) -> Any:
 def _poked(state: ActivityState, message: Poke, turn: Turn) -> Any:
     """An alarm may have been lost: ours, or that of the TaskQueueDO which holds our task."""
     _wake(state, message, turn)
-    if message.spread and state.phase == SCHEDULED and state.attempt.redispatch_ns is None:
-        spec = state.spec
-        turn.send(task_queue_key(spec.namespace, spec.task_queue), Poke(spread=False))
+    if state.phase == SCHEDULED and state.attempt.redispatch_ns is None:
+        return (task_queue_key(state.spec.namespace, state.spec.task_queue),)
     return OK
 
 

@@ -252,12 +252,12 @@ def _do_what_is_due(state: TimerState, message: Alarm | Poke, turn: Turn) -> Any
 
 def _poked(state: TimerState, message: Poke, turn: Turn) -> Any:
     """An alarm may have been lost: ours, or that of a run whose start or end we wait to hear of."""
-    reply = _do_what_is_due(state, message, turn)
+    _do_what_is_due(state, message, turn)
     schedule = state.schedule
-    if schedule is not None and message.spread:
-        for run in schedule.running:
-            turn.send(workflow_key(state.known_identity.namespace, run.workflow_id), Poke())
-    return reply
+    if schedule is None:
+        return OK
+    namespace = state.known_identity.namespace
+    return tuple(workflow_key(namespace, run.workflow_id) for run in schedule.running)
 
 
 def _run_started(state: TimerState, message: ScheduledRunStarted, turn: Turn) -> Any:

@@ -222,9 +222,9 @@ def test_what_has_come_to_rest_is_swept_once_more_and_then_never() -> None:
             handle = await temporal.start_workflow(order, workflow_id="o-1", task_queue="main", args=[5])
             await handle.result()
             await sim.sleep("1m")
-            assert [(await sim.deployment.sweep(sim.host)).poked for _ in range(3)] == [2, 0, 0]
+            assert [(await sim.deployment.sweep(sim.host)).poked for _ in range(3)] == [4, 0, 0]
             await sim.sleep("26h")
-            assert [(await sim.deployment.sweep(sim.host)).poked for _ in range(3)] == [2, 0, 0]
+            assert [(await sim.deployment.sweep(sim.host)).poked for _ in range(3)] == [4, 0, 0]
             assert not any(kind_of(key) == ACTIVITY for key, _, _ in _rows(sim))
 
         failures.clear()

@@ -63,47 +63,44 @@ def handle_wake(state: WorkflowState, message: object, turn: Turn, limits: Limit
     return OK
 
 
-def handle_poke(state: WorkflowState, message: Poke, turn: Turn, limits: Limits) -> Ok:
-    """The recovery sweep, or somebody who waits for this workflow, suspects that an alarm was lost: do what
-    is due, and wake those whose answers the open run waits for. They may have lost theirs."""
+def handle_poke(state: WorkflowState, message: Poke, turn: Turn, limits: Limits) -> tuple[str, ...]:
+    """The recovery sweep suspects that an alarm was lost: do what is due, and name those whose answers the
+    open run waits for. They may have lost theirs."""
     handle_wake(state, message, turn, limits)
+    found: dict[str, None] = {}
     run = state.run(message.closed_run_id) if message.closed_run_id else None
     if run is not None and not run.is_open:
-        _poke_addressed(state, run, turn)
+        _addressed(state, run, found)
     run = state.open_run()
-    if run is None or not message.spread:
-        return OK
+    if run is None:
+        return tuple(found)
     if message.thorough:
-        _poke_addressed(state, run, turn)
+        _addressed(state, run, found)
+    namespace = run.start.namespace
     if run.task_state == "scheduled":
         tasks.start(state, run, turn, limits)
-        turn.send(task_queue_key(run.start.namespace, run.start.task_queue), Poke(spread=False))
-    namespace = run.start.namespace
+        found[task_queue_key(namespace, run.start.task_queue)] = None
     for activity in state.table("activity").values():
-        turn.send(activity_key(namespace, run.run_id, activity.activity_id), Poke())
-    for child in state.table("child").values():
-        turn.send(workflow_key(namespace, child.workflow_id), Poke())
-    for external in state.table("external").values():
-        turn.send(workflow_key(namespace, external.workflow_id), Poke(spread=False))
-    return OK
+        found[activity_key(namespace, run.run_id, activity.activity_id)] = None
+    for pending in (*state.table("child").values(), *state.table("external").values()):
+        found[workflow_key(namespace, pending.workflow_id)] = None
+    return tuple(found)
 
 
-def _poke_addressed(state: WorkflowState, run: Run, turn: Turn) -> None:
-    """Poke every object that this run has sent anything to: nobody else may know of them any more."""
+def _addressed(state: WorkflowState, run: Run, found: dict[str, None]) -> None:
+    """Every object that this run has sent anything to: nobody else may know of them any more."""
     namespace = run.start.namespace
-    receivers = {task_queue_key(namespace, run.start.task_queue): None}
+    found[task_queue_key(namespace, run.start.task_queue)] = None
     for event in state.table(run.events_table).values():
         kind, attributes = event.event_type, event.attributes
         if kind == EventType.ACTIVITY_TASK_SCHEDULED:
-            receivers[activity_key(namespace, run.run_id, attributes.activity_id)] = None
+            found[activity_key(namespace, run.run_id, attributes.activity_id)] = None
             if attributes.task_queue is not None:
-                receivers[task_queue_key(namespace, attributes.task_queue.name)] = None
+                found[task_queue_key(namespace, attributes.task_queue.name)] = None
         elif kind == EventType.START_CHILD_WORKFLOW_EXECUTION_INITIATED:
-            receivers[workflow_key(namespace, attributes.workflow_id)] = None
+            found[workflow_key(namespace, attributes.workflow_id)] = None
         elif kind in _TO_OTHERS and attributes.workflow_execution is not None:
-            receivers[workflow_key(namespace, attributes.workflow_execution.workflow_id)] = None
-    for receiver in receivers:
-        turn.send(receiver, Poke(spread=False))
+            found[workflow_key(namespace, attributes.workflow_execution.workflow_id)] = None
 
 
 _TO_OTHERS = (
