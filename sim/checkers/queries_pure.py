@@ -10,10 +10,12 @@ from __future__ import annotations
 from typing import Any
 
 from ...runtime.history import EventType
-from ...runtime.messages.workflow import QueryWorkflow
+from ...runtime.messages.workflow import AwaitClose, QueryWorkflow
 from ..trace import Step
 from .base import Checker
 from .facts import run_of
+
+_READS = (QueryWorkflow, AwaitClose)
 
 
 class QueriesPure(Checker):
@@ -21,13 +23,15 @@ class QueriesPure(Checker):
 
     number = 16
     name = "queries-pure"
-    kinds = ("call", "deliver", "reply", "alarm", "lost", "commit", "dead")
+    kinds = ("call", "deliver", "reply", "alarm", "alarm_done", "lost", "commit", "dead")
     tables = ("WorkflowDO.events",)
 
     def __init__(self) -> None:
         super().__init__()
         self._asked: dict[str, int] = {}
         self._senders: dict[int, str] = {}
+        self._receivers: dict[int, str] = {}
+        """Calls that are being answered and may still write, with their receiver; -1 - n: the n-th alarm."""
         self._last: dict[str, tuple[str, int]] = {}
 
     def step(self, number: int, step: Step) -> None:
@@ -41,6 +45,8 @@ class QueriesPure(Checker):
                 self._asked.setdefault(key, number)
             else:
                 self._asked.pop(key, None)
+                if type(step[5]) not in _READS:
+                    self._receivers[step[4]] = key
         elif kind == "commit":
             asked = self._asked.pop(step[2], None)
             if asked is not None:
@@ -48,17 +54,21 @@ class QueriesPure(Checker):
                 self.violated(f"{step[2]} rested, was asked a query and wrote {tables}", asked, number)
         else:
             # Anything else that reaches an object gives it a reason of its own to write.
-            key = (
-                self._senders.get(step[2] if kind == "lost" else step[4], "") if kind != "alarm" else step[2]
-            )
-            if kind == "reply":
-                key = self._senders.get(step[4], "")
-            elif kind == "dead":
-                key = step[2]
+            key = step[2]
+            if kind in ("reply", "lost"):
+                call = step[4] if kind == "reply" else step[2]
+                key = self._senders.get(call, "")
+                self._receivers.pop(call, None)
+            elif kind == "alarm":
+                self._receivers[-1 - number] = key
+            else:
+                for call in [call for call, receiver in self._receivers.items() if receiver == key]:
+                    if kind == "dead" or call < 0:
+                        del self._receivers[call]
             self._asked.pop(key, None)
 
     def _rests(self, key: str) -> bool:
-        if self.ledger.table(key, "outbox"):
+        if self.ledger.table(key, "outbox") or key in self._receivers.values():
             return False
         runs = self.ledger.table(key, "run").values()
         return bool(runs) and all(run.task_state == "none" for run in runs)
