@@ -21,7 +21,13 @@ def test_the_wheel_holds_every_module_of_the_rooms_and_nothing_else(wheel: Path)
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
     expected = {f"temporal_do/{source.path}" for source in room_sources()}
     expected |= {f"temporal_do/{room}/py.typed" for room in ROOMS}
+    expected |= {f"temporal_do/{asset.relative_to(ROOT).as_posix()}" for asset in _assets()}
     assert names == expected
+
+
+def _assets() -> list[Path]:
+    """What a browser sees of the page of a run."""
+    return [path for path in (ROOT / "sim" / "html").iterdir() if path.suffix in (".html", ".css", ".js")]
 
 
 def test_the_wheel_carries_its_license_and_its_entry_points(wheel: Path) -> None:
