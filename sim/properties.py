@@ -18,9 +18,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from ..runtime.durations import DurationLike, format_duration, parse_duration
+from ..runtime.durations import DurationLike, parse_duration
 from ..runtime.errors import InvalidArgumentError
 from .scenario import Kind, Violation
+from .scheduler import AFTERWARDS
 
 if TYPE_CHECKING:
     from .simulation import Simulation
@@ -62,7 +63,7 @@ def sometimes(sim: Simulation, name: str, condition: object = True) -> bool:
     return properties_of(sim).note(_checked(name), bool(condition))
 
 
-def _checked(name: str, fn: object = print) -> str:
+def _checked(name: str, fn: object = bool) -> str:
     if not isinstance(name, str) or not name:
         raise InvalidArgumentError(f"a property's name is a text, not {name!r}")
     from inspect import iscoroutinefunction
@@ -72,6 +73,21 @@ def _checked(name: str, fn: object = print) -> str:
     return name
 
 
+class _Awaited:
+    """What is to become true."""
+
+    __slots__ = ("fn", "is_over", "name")
+
+    def __init__(self, name: str, fn: Condition) -> None:
+        self.name = name
+        self.fn = fn
+        self.is_over = False
+
+    def end(self) -> None:
+        """Its time is over."""
+        self.is_over = True
+
+
 class Properties:
     """The properties of one simulation."""
 
@@ -79,7 +95,7 @@ class Properties:
         self._platform = sim.platform
         self._inner: Callable[[], BaseException | None] | None = None
         self._always: list[tuple[str, Condition]] = []
-        self._eventually: list[tuple[str, Condition, int | None]] = []
+        self._eventually: list[_Awaited] = []
         self._sometimes: dict[str, int] = {}
 
     def add_always(self, name: str, fn: Condition) -> None:
@@ -89,12 +105,11 @@ class Properties:
 
     def add_eventually(self, name: str, fn: Condition, within_ns: int | None) -> None:
         """See ``eventually``."""
-        end_ns = None
+        awaited = _Awaited(name, fn)
         if within_ns is not None:
-            end_ns = self._platform.now() + within_ns
-            # The deadline is an event of its own: otherwise it would be noticed at the next one only.
-            self._platform.scheduler.at(end_ns, _nothing, rank=1)
-        self._eventually.append((name, fn, end_ns))
+            # After everything else of that instant.
+            self._platform.scheduler.at(self._platform.now() + within_ns, awaited.end, rank=AFTERWARDS)
+        self._eventually.append(awaited)
         self._watch()
 
     def note(self, name: str, reached: bool) -> bool:
@@ -123,35 +138,33 @@ class Properties:
             if reason is not None:
                 self._always.remove(each)
                 return PropertyViolated(f"always {each[0]!r}: {reason}", name=each[0])
-        now = self._platform.now()
-        for waiting in list(self._eventually):
-            name, fn, end_ns = waiting
-            reason = _falsehood(fn)
+        for awaited in list(self._eventually):
+            reason = _falsehood(awaited.fn)
             if reason is None:
-                self._eventually.remove(waiting)
-            elif end_ns is not None and now > end_ns:
-                self._eventually.remove(waiting)
+                self._eventually.remove(awaited)
+            elif awaited.is_over:
+                self._eventually.remove(awaited)
                 return PropertyViolated(
-                    f"eventually {name!r}: not within its time, which was over "
-                    f"{format_duration(now - end_ns)} ago: {reason}",
-                    name=name,
+                    f"eventually {awaited.name!r}: its time is over and {reason}",
+                    name=awaited.name,
                     kind=Kind.LIVENESS,
                 )
         return None
 
     def finish(self) -> list[Violation]:
-        """The run is over: what never became true."""
+        """The run is over: what does not hold now, or never did."""
         found = []
-        for name, fn, _ in self._eventually:
+        for name, fn in self._always:
             reason = _falsehood(fn)
             if reason is not None:
-                found.append(
-                    Violation(
-                        checker=name,
-                        kind=Kind.LIVENESS,
-                        message=f"eventually {name!r}: not before the run ended: {reason}",
-                    )
-                )
+                text = f"always {name!r}: {reason}"
+                found.append(Violation(checker=name, kind=Kind.SAFETY, message=text))
+        for awaited in self._eventually:
+            reason = _falsehood(awaited.fn)
+            if reason is not None:
+                text = f"eventually {awaited.name!r}: not before the run ended: {reason}"
+                found.append(Violation(checker=awaited.name, kind=Kind.LIVENESS, message=text))
+        self._always.clear()
         self._eventually.clear()
         return found
 
@@ -170,10 +183,6 @@ def _falsehood(fn: Condition) -> str | None:
         return None if fn() else "it is not so"
     except AssertionError as error:
         return str(error) or "an assertion in it failed"
-
-
-def _nothing() -> None:
-    """What happens at a deadline."""
 
 
 _PROPERTIES: WeakKeyDictionary[Simulation, Properties] = WeakKeyDictionary()

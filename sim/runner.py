@@ -136,6 +136,10 @@ def _run(
             except Exception as found:
                 error = found
         problem = error or simulation.take_alert()
+        over_ns = simulation.platform.now() - simulation.start_ns - scenario.time_budget_ns
+        if problem is None and over_ns > 0:
+            text = f"the run took {format_duration(over_ns)} of virtual time more than its budget"
+            problem = BudgetExceeded(text)
         # A run that got stuck is at rest as well: what it should have done is looked for all the same.
         stuck = isinstance(problem, SimulationDeadlock) and simulation.platform.scheduler.next_ns() is None
         if problem is not None:

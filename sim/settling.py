@@ -9,10 +9,11 @@ Must not import: the simulation.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from ..runtime.durations import SECOND
-from ..runtime.keys import WORKFLOW, kind_of
+from ..runtime.keys import ACTIVITY, VISIBILITY, WORKFLOW, kind_of
 from .waiting import RUNNING, describe
 
 if TYPE_CHECKING:
@@ -55,16 +56,47 @@ def _open_runs(simulation: Simulation) -> dict[str, str]:
 
 def _undone(simulation: Simulation, runs: dict[str, str]) -> str:
     """What nothing but the passing of a moment should be needed for."""
-    for key, found in simulation.platform.objects.items():
-        if found.tables.get("outbox"):
+    platform = simulation.platform
+    for key, found in platform.objects.items():
+        if found.tables.get("outbox") and not _is_forgotten(simulation, key):
             return f"{key} has messages that were not delivered"
         if found.incarnation is not None and found.incarnation.unconfirmed:
             return f"{key} has commits that are not durable"
     for key, run_id in runs.items():
         description = _still_open(simulation, key, run_id)
-        if description is not None and description.workflow_task_state:
+        if description is None or not description.workflow_task_state:
+            continue
+        if not _is_forgotten(simulation, key):
             return f"{key} has a workflow task that is not done ({description.workflow_task_state})"
     return ""
+
+
+def _is_forgotten(simulation: Simulation, key: str) -> bool:
+    """Has the platform lost the alarm of an object that nobody misses?
+
+    That is a finished activity, or a run whose start was never acknowledged, and what it has begun; the
+    recovery sweep has no need to look for them.
+    """
+    platform = simulation.platform
+    found = platform.objects[key]
+    when_ns = found.alarm.when_ns
+    if found.alarm.is_running or (when_ns is not None and when_ns >= platform.now()):
+        return False
+    rows = found.read(platform.strict)
+    if kind_of(key) == ACTIVITY:
+        spec = rows.get("activity", {}).get("spec")
+        return spec is None or not _listed(simulation, [spec.run_id])
+    return kind_of(key) == WORKFLOW and not _listed(simulation, map(str, rows.get("run", ())))
+
+
+def _listed(simulation: Simulation, run_ids: Iterable[str]) -> bool:
+    """Does the index know any of these runs?"""
+    listed = [
+        each.tables.get("execution", {})
+        for key, each in simulation.platform.objects.items()
+        if kind_of(key) == VISIBILITY
+    ]
+    return any(run_id in table for run_id in run_ids for table in listed)
 
 
 def _goes_on(simulation: Simulation, runs: dict[str, str]) -> bool:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...runtime.durations import MILLISECOND
+from ...runtime.durations import MILLISECOND, SECOND
 from ...runtime.history import EventType
-from ...runtime.keys import ACTIVITY, WORKFLOW, activity_key, workflow_key
+from ...runtime.keys import ACTIVITY, VISIBILITY, WORKFLOW, activity_key, workflow_key
 from ..scenario import Kind, Violation
 from .base import Checker
 from .facts import RUNNING
@@ -34,15 +34,22 @@ class WakeUps(Checker):
     def finish(self) -> list[Violation]:
         if not self.settled or self.world is None:
             return self.violations
+        listed = [self.ledger.table(key, "execution") for key in self.ledger.of_kind(VISIBILITY)]
         for key in self.ledger.of_kind(WORKFLOW):
-            if self.ledger.table(key, "outbox"):
-                continue  # it is about to say something, so it is awake
+            if self._is_awake(key):
+                continue
             for run_id, run in self.ledger.table(key, "run").items():
-                if run.status == RUNNING:
+                # A start that was not acknowledged may be lost with the alarm of its object.
+                if run.status == RUNNING and any(run_id in each for each in listed):
                     self._open_run(key, run_id, run)
         for key in self.ledger.of_kind(ACTIVITY):
             self._activity(key)
         return self.violations
+
+    def _is_awake(self, key: str) -> bool:
+        """Is it about to deliver something?"""
+        alarm_ns = self.ledger.alarms.get(key)
+        return bool(self.ledger.table(key, "outbox")) and alarm_ns is not None and alarm_ns >= self.end_ns
 
     def _open_run(self, key: str, run_id: str, run: Any) -> None:
         start = self.ledger.get(key, "start", run_id)
@@ -63,7 +70,7 @@ class WakeUps(Checker):
         for row in self.ledger.table(key, "activity").values():
             activity = activity_key(start.namespace, run_id, row.activity_id)
             rows = self.ledger.table(activity, "activity")
-            if "attempt" not in rows and not self.ledger.table(activity, "outbox"):
+            if "attempt" not in rows and not self._is_awake(activity):
                 self.violated(f"{what} waits for activity {row.activity_id}, which is not running any more")
         for row in self.ledger.table(key, "child").values():
             self._child(start, run_id, row, what)
@@ -87,7 +94,7 @@ class WakeUps(Checker):
 
     def _child(self, start: Any, run_id: str, row: Any, what: str) -> None:
         child = workflow_key(start.namespace, row.workflow_id)
-        if self.ledger.table(child, "outbox"):
+        if self._is_awake(child):
             return
         starts = self.ledger.table(child, "start")
         for other, run in self.ledger.table(child, "run").items():
@@ -112,5 +119,7 @@ class WakeUps(Checker):
         alarm_ns = self.ledger.alarms.get(key)
         if alarm_ns is None:
             self.violated(f"{what} is due, and no alarm is set for it")
+        elif due_ns < self.end_ns - self.skew_ns - SECOND:
+            self.violated(f"{what} was due {(self.end_ns - due_ns) / 1e9:g} s ago")
         elif alarm_ns > max(due_ns, self.end_ns + self.skew_ns) + MILLISECOND:
             self.violated(f"{what} is due before the alarm that is set: {(alarm_ns - due_ns) / 1e9:g} s")
