@@ -113,7 +113,9 @@ _instrumented: list[CodeType] = []
 
 
 def _on_start(code: CodeType, offset: int) -> Any:
-    monitoring: Any = sys.monitoring  # type: ignore[attr-defined]
+    monitoring: Any = getattr(sys, "monitoring", None)
+    if monitoring is None:  # the interpreter is on its way out and has emptied its modules
+        return None
     if _tool is not None and kind_of(code.co_filename) is USER:
         if not monitoring.get_local_events(_tool, code):
             monitoring.set_local_events(_tool, code, monitoring.events.CALL)

@@ -1,4 +1,4 @@
-"""What a user's tests import: the simulation, its faults and its errors.
+"""What a user's tests import: the simulation, its faults and errors, replay, scenarios and campaigns.
 
 Every name is loaded when it is first used. Imports the runtime, never an edge adapter.
 """
@@ -18,24 +18,30 @@ if TYPE_CHECKING:
         TapeError,
         TimeStandsStill,
     )
+    from .explore import Campaign
     from .faults import FaultPlan, Placement
+    from .properties import always, eventually, sometimes
     from .replayer import Replayer, replay_corpus
+    from .runner import run_scenario
+    from .scenario import RunResult, Scenario, Violation
     from .simulation import Simulation
+    from .strategies import draw_from, draw_integer, simulations
     from .tape import Tape
     from .trace import Trace
 
 _HOME = {
-    "replay_corpus": ".replayer",
-    "Verdict": ".corpus",
-    "Replayer": ".replayer",
-    "ReplayedHistory": ".corpus",
-    "ReplayReport": ".corpus",
-    "ReplayFailedError": ".corpus",
-    "EmptyCorpusError": ".corpus",
     "ActorCrashed": ".errors",
     "BudgetExceeded": ".errors",
+    "Campaign": ".explore",
+    "EmptyCorpusError": ".corpus",
     "FaultPlan": ".faults",
     "Placement": ".faults",
+    "ReplayFailedError": ".corpus",
+    "ReplayReport": ".corpus",
+    "ReplayedHistory": ".corpus",
+    "Replayer": ".replayer",
+    "RunResult": ".scenario",
+    "Scenario": ".scenario",
     "Simulation": ".simulation",
     "SimulationDeadlock": ".errors",
     "SimulationError": ".errors",
@@ -43,11 +49,22 @@ _HOME = {
     "TapeError": ".errors",
     "TimeStandsStill": ".errors",
     "Trace": ".trace",
+    "Verdict": ".corpus",
+    "Violation": ".scenario",
+    "always": ".properties",
+    "draw_from": ".strategies",
+    "draw_integer": ".strategies",
+    "eventually": ".properties",
+    "replay_corpus": ".replayer",
+    "run_scenario": ".runner",
+    "simulations": ".strategies",
+    "sometimes": ".properties",
 }
 
 __all__ = [
     "ActorCrashed",
     "BudgetExceeded",
+    "Campaign",
     "EmptyCorpusError",
     "FaultPlan",
     "Placement",
@@ -55,6 +72,8 @@ __all__ = [
     "ReplayReport",
     "ReplayedHistory",
     "Replayer",
+    "RunResult",
+    "Scenario",
     "Simulation",
     "SimulationDeadlock",
     "SimulationError",
@@ -63,7 +82,15 @@ __all__ = [
     "TimeStandsStill",
     "Trace",
     "Verdict",
+    "Violation",
+    "always",
+    "draw_from",
+    "draw_integer",
+    "eventually",
     "replay_corpus",
+    "run_scenario",
+    "simulations",
+    "sometimes",
 ]
 
 

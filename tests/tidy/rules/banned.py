@@ -89,6 +89,11 @@ OWNERS: tuple[Owner, ...] = (
     ),
     Owner("edge_adapter/local/lock.py", ("os.getpid",), "the next process is told who has the database"),
     Owner("scenarios/world.py", ("asyncio.sleep",), "activities of the scenarios take virtual time"),
+    Owner(
+        "sim/explore/machine.py",
+        ("time.perf_counter_ns", "concurrent.futures", "multiprocessing"),
+        "ends campaigns by the machine's clock and runs cases in processes",
+    ),
     Owner("runtime/activity_watch.py", ("asyncio.sleep",), "heartbeats and leases run on the host's loop"),
     Owner(
         "runtime/connection.py",
