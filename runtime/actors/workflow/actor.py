@@ -83,7 +83,8 @@ class WorkflowActor(Actor[WorkflowState]):
             )
         latest_ns = state.latest_ns
         if turn.now < latest_ns:
-            turn.now = latest_ns  # the machine before had a clock ahead of this one's; a run's never goes back
+            # The machine before had a clock that is ahead of this one's. The time of a run never goes back.
+            turn.now = latest_ns
         reply = handler(state, message, turn, self.limits)
         state.write_back(turn)
         return reply
