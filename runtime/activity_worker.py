@@ -143,7 +143,8 @@ class Attempt:
 
         fn = self._fn
         parameters, _ = hints_of(self._hints_from)
-        arguments = self._converter.from_payloads(self._leased.input, parameters)
+        where = f"activity {self._leased.activity_type!r}: args"
+        arguments = self._converter.from_payloads(self._leased.input, parameters, where=where)
         before = current_attempt.set(self)
         self._in_user_code = True
         try:

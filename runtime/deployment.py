@@ -244,7 +244,8 @@ async def _accepted(host: Host, receiver: str, message: Any) -> None:
 def _not_registered(leased: Leased, names: tuple[str, ...]) -> Callable[..., NoReturn]:
     text = (
         f"activity {leased.activity_type!r} is not registered on the workers of task queue "
-        f"{leased.task_queue!r}; registered: {', '.join(sorted(names)) or 'none'}"
+        f"{leased.task_queue!r}; registered: {', '.join(sorted(names)) or 'none'}. "
+        "Name it in its Worker(activities=[...])"
     )
 
     def refuse(*_: Any) -> NoReturn:

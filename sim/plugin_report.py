@@ -101,7 +101,8 @@ def shorten_traceback(excinfo: pytest.ExceptionInfo[BaseException], config: pyte
         seen.append(error)
         if not _is_ours(error):
             shortened = without_engine(error.__traceback__, thrown_in=isinstance(error, TemporalError))
-            if shortened is not None:
+            # Of a cause that was raised in here for a mistake of the user, the words are enough.
+            if shortened is not None or error is not excinfo.value:
                 error.__traceback__ = shortened
         error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     traceback = excinfo.value.__traceback__

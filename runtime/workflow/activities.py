@@ -296,9 +296,10 @@ def payloads_for(
         least = most - len(activity.fn.__defaults__ or ())
         if len(args) < least or (len(args) > most and not code.co_flags & 0x04):
             takes = str(most) if least == most else f"{least} to {most}"
+            names = ", ".join(code.co_varnames[code.co_argcount - most : code.co_argcount])
             raise InvalidArgumentError(
                 f"activity {activity.name!r} takes {takes} argument{'' if takes == '1' else 's'}, "
-                f"not {len(args)}"
+                f"not {len(args)}: ({names})"
             )
     return run.converter.to_payloads(args) if args else ()
 

@@ -70,7 +70,8 @@ def _arguments(run: WorkflowRun) -> tuple[Any, ...]:
     from ..type_hints import hints_of
 
     hints, _ = hints_of(run.definition.fn)
-    return run.converter.from_payloads(started.input, hints[1:])  # the first is the context's
+    where = f"workflow {run.definition.name!r}: args"
+    return run.converter.from_payloads(started.input, hints[1:], where=where)  # the first is the context's
 
 
 def close(run: WorkflowRun, command: Command, where: Location) -> None:

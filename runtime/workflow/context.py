@@ -39,6 +39,13 @@ class WorkflowContext(WorkflowMethods, FactMethods):
     def __init__(self, run: WorkflowRun) -> None:
         self._run = run
 
+    if not TYPE_CHECKING:  # a checker must see only the names that exist
+
+        def __getattr__(self, name: str) -> Any:
+            from .misnamed import told
+
+            raise AttributeError(told(name, dir(type(self))), name=name, obj=self)
+
     # --- activities ---------------------------------------------------------------------------------------
 
     @overload
@@ -226,3 +233,10 @@ class WorkflowContext(WorkflowMethods, FactMethods):
         if validator is not None:
             checked_plain_function(validator, f"the validator of update {name!r}")
         run.updates[name] = Handler(checked_function(handler), caller(), validator)
+
+
+# What Python says was never awaited, when somebody forgets to.
+activities.run_remote.__qualname__ = activities.run_thunk.__qualname__ = "ctx.activity"
+timers.sleep_for.__qualname__ = "ctx.sleep"
+timers.condition.__qualname__ = "ctx.wait_condition"
+WorkflowContext._signal_value.__qualname__ = "ctx.wait_for_signal"

@@ -112,3 +112,10 @@ class WorkflowMethods:
 
 def _function(workflow: WorkflowDefinition | str) -> Callable[..., Any] | None:
     return workflow.fn if isinstance(workflow, WorkflowDefinition) else None
+
+
+# What Python says was never awaited, when somebody forgets to.
+execute_child.__qualname__ = "ctx.execute_child"
+start_child.__qualname__ = "ctx.start_child"
+send_signal.__qualname__ = "ctx.signal_workflow"
+send_cancel.__qualname__ = "ctx.cancel_workflow"

@@ -211,7 +211,7 @@ class InlineExecutor:
             known = ", ".join(repr(name) for name in sorted(names)) or "none"
             raise WorkflowNotRegisteredError(
                 f"workflow {task.workflow_type!r} is not registered on the workers of task queue "
-                f"{task.task_queue!r}; registered: {known}",
+                f"{task.task_queue!r}; registered: {known}. Name it in its Worker(workflows=[...])",
                 workflow_type=task.workflow_type,
                 task_queue=task.task_queue,
             )
