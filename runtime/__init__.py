@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from . import activity
-    from .application import Temporal, WorkflowExecutionInfo
+    from .application import Temporal
     from .connection import use_host
     from .definitions import ActivityDefinition, Worker, WorkflowDefinition
     from .errors import (
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     )
     from .handles import WorkflowExecutionDescription, WorkflowHandle
     from .history import History
+    from .listing import WorkflowExecutionInfo
     from .payloads import DataConverter
     from .policies import (
         CancellationType,
@@ -108,7 +109,7 @@ _HOME = {
     "WorkflowContext": ".workflow.context",
     "WorkflowDefinition": ".definitions",
     "WorkflowExecutionDescription": ".handles",
-    "WorkflowExecutionInfo": ".application",
+    "WorkflowExecutionInfo": ".listing",
     "WorkflowFailureError": ".errors",
     "WorkflowHandle": ".handles",
     "WorkflowNotFoundError": ".errors",

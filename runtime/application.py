@@ -8,10 +8,7 @@ several simulations and real hosts at once.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar, overload
-
-import attrs
 
 from . import definitions
 from .connection import find_host, request
@@ -32,6 +29,7 @@ if TYPE_CHECKING:
     from .activity_completion import AsyncActivityHandle
     from .handles import WorkflowHandle
     from .host import Host
+    from .listing import WorkflowExecutionInfo
     from .payloads import DataConverter
     from .schedule_client import ScheduleHandle
 
@@ -41,23 +39,6 @@ DEFAULT_TASK_QUEUE = "main"
 WORKFLOW_ID_LENGTH_MAX = 1_000
 START_PATIENCE_SECONDS = 30.0
 """A start is answered when the run is registered. After so long without an answer it is asked for again."""
-
-
-@attrs.frozen(kw_only=True)
-class WorkflowExecutionInfo:
-    """One run, as lists show it."""
-
-    workflow_id: str
-    run_id: str
-    workflow_type: str
-    task_queue: str
-    status: WorkflowStatus
-    start_time: datetime
-    close_time: datetime | None
-    history_length: int
-    parent_workflow_id: str | None
-    memo: Mapping[str, Any]
-    search_attributes: Mapping[str, Any]
 
 
 class Temporal:

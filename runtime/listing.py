@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from .actor import Refusal
-from .application import WorkflowExecutionInfo
 from .connection import request
 from .errors import InvalidArgumentError
 from .handles import decode_memo
@@ -17,6 +20,23 @@ from .search_attributes import decode_search_attributes
 
 if TYPE_CHECKING:
     from .application import Temporal
+
+
+@attrs.frozen(kw_only=True)
+class WorkflowExecutionInfo:
+    """One run, as lists show it."""
+
+    workflow_id: str
+    run_id: str
+    workflow_type: str
+    task_queue: str
+    status: WorkflowStatus
+    start_time: datetime
+    close_time: datetime | None
+    history_length: int
+    parent_workflow_id: str | None
+    memo: Mapping[str, Any]
+    search_attributes: Mapping[str, Any]
 
 
 async def list_executions(
