@@ -15,7 +15,12 @@ from .ledger import Ledger
 
 if TYPE_CHECKING:
     from ...runtime.definitions import WorkflowDefinition
+    from ...runtime.guard import Guard
+    from ...runtime.workflow.replay import ReplayResult
     from .world import World
+
+
+SAMPLE = 3
 
 
 @attrs.frozen(kw_only=True)
@@ -32,10 +37,8 @@ class Replayable:
     """No workflow task is under way or waits."""
 
 
-def replayable(ledger: Ledger, world: World | None) -> Iterator[Replayable]:
+def replayable(ledger: Ledger, world: World) -> Iterator[Replayable]:
     """Every run whose workflow some deployed worker runs, oldest object first."""
-    if world is None:
-        return
     for key in list(ledger.of_kind(WORKFLOW)):
         for run_id, start in ledger.table(key, "start").items():
             events = tuple(ledger.table(key, f"events:{run_id}").values())
@@ -55,6 +58,24 @@ def replayable(ledger: Ledger, world: World | None) -> Iterator[Replayable]:
                     task_failed=run.last_task_failure is not None,
                     at_rest=run.task_state == "none",
                 )
+
+
+def sample(found: list[Replayable]) -> list[Replayable]:
+    """The few longest runs: for what is too dear to be done with every run of every seed."""
+    return sorted(found, key=lambda each: -len(each.history.events))[:SAMPLE]
+
+
+def replay(found: Replayable, history: History, world: World, guard: Guard) -> ReplayResult:
+    """Replay ``history`` of a run with the code that is deployed at the end, from nothing but its events."""
+    from ...runtime.workflow.replay import replay_history
+
+    return replay_history(
+        history,
+        {found.name: found.definition},
+        world.deployment.converter,
+        guard=guard,
+        run_id=found.run_id,
+    )
 
 
 def prefix(history: History, events: int) -> History:

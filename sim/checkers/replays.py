@@ -1,18 +1,23 @@
 """14. Replaying a history, or a prefix of it, yields the commands that were recorded.
 
 Source: the definition of determinism in Temporal's model: the code is the function from the events so far to
-the next commands. The whole history is replayed, and a prefix that ends with a workflow task in its middle.
+the next commands. Whole histories are replayed, and of the longest ones a prefix that ends with a workflow
+task.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ...runtime.errors import NondeterminismError, TemporalError
 from ...runtime.history import EventType, History
 from ..scenario import Kind, Violation
 from .base import Checker
-from .histories import Replayable, prefix, replayable
+from .histories import Replayable, prefix, replay, replayable, sample
+from .world import World
+
+if TYPE_CHECKING:
+    from ...runtime.guard import Guard
 
 
 class Replays(Checker):
@@ -29,27 +34,28 @@ class Replays(Checker):
 
         guard = strict_guard()
         try:
-            for found in replayable(self.ledger, self.world):
-                if self._replay(found, found.history, guard, "the history"):
-                    middle = _middle(found.history)
-                    if middle is not None:
-                        self._replay(found, middle, guard, f"the first {len(middle.events)} events")
+            runs = list(replayable(self.ledger, self.world))
+            for found in runs:
+                self._replay(found, found.history, self.world, guard)
+            for found in sample(runs):
+                middle = _middle(found.history)
+                if middle is not None:
+                    self._replay(found, middle, self.world, guard)
         finally:
             guard.close()
         return self.violations
 
-    def _replay(self, found: Replayable, history: History, guard: Any, what: str) -> bool:
-        from ...runtime.workflow.replay import replay_history
-
-        converter = self.world.deployment.converter if self.world is not None else None
-        definitions = {found.name: found.definition}
-        error = replay_history(history, definitions, converter, guard=guard, run_id=found.run_id).error
+    def _replay(self, found: Replayable, history: History, world: World, guard: Guard) -> None:
+        result = replay(found, history, world, guard)
+        if history is found.history:
+            world.replays[found.run_id] = result
+        error = result.error
         if error is None or (found.task_failed and not isinstance(error, NondeterminismError)):
-            return True
+            return
         self.violated(
-            f"{what} of run {found.run_id} ({found.name}) does not replay: {error}", location=_line(error)
+            f"run {found.run_id} ({found.name}) does not replay up to event {len(history.events)}: {error}",
+            location=_line(error),
         )
-        return False
 
 
 def _line(error: TemporalError) -> str:

@@ -11,6 +11,7 @@ import attrs
 
 if TYPE_CHECKING:
     from ...runtime.deployment import Deployment
+    from ...runtime.workflow.replay import ReplayResult
 
 
 @attrs.frozen(kw_only=True)
@@ -25,3 +26,5 @@ class World:
     """Nothing at all was left that could happen."""
     skew_ns: int = 0
     """How far the clock of an object may be off."""
+    replays: dict[str, ReplayResult] = attrs.field(factory=dict)
+    """Run id -> its replay, for the checker that comes next."""
