@@ -29,9 +29,9 @@ class FixedPoint(Checker):
     def finish(self) -> list[Violation]:
         if self.world is None:
             return self.violations
-        from ...runtime.guard import strict_guard
+        from ...runtime.guard import no_guard
 
-        guard = strict_guard()
+        guard = no_guard()  # the simulation had a strict one
         try:
             for found in sample(list(replayable(self.ledger, self.world))):
                 self._json(found)

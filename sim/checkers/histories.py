@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .world import World
 
 
-SAMPLE = 3
+SAMPLE = 2
 
 
 @attrs.frozen(kw_only=True)

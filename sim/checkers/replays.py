@@ -30,9 +30,9 @@ class Replays(Checker):
     def finish(self) -> list[Violation]:
         if self.world is None:
             return self.violations
-        from ...runtime.guard import strict_guard
+        from ...runtime.guard import no_guard
 
-        guard = strict_guard()
+        guard = no_guard()  # the simulation had a strict one
         try:
             runs = list(replayable(self.ledger, self.world))
             for found in runs:
