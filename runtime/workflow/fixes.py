@@ -6,13 +6,15 @@ recorded names, durations and arguments.
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import attrs
 
-from ..durations import format_duration
+from ..durations import format_duration, parse_duration
+from ..errors import InvalidArgumentError
 from .classify import Cause, Divergence
 from .source import Statement, statement_mentioning
 from .steps import Step
@@ -160,6 +162,46 @@ def _changed(cause: Cause, d: Divergence, statement: Statement | None) -> Fix:
     )
 
 
+def _changed_duration(cause: Cause, d: Divergence, statement: Statement | None) -> Fix:
+    """The user's own statement with the old duration, where the new one is written in it."""
+    old = None
+    if d.recorded is not None and d.replayed is not None and statement is not None:
+        old = _with_duration(statement.text, d.replayed.duration_ns or 0, d.recorded.duration_ns or 0)
+    if old is None:
+        return _changed(cause, d, statement)
+    return Fix(
+        advice="Keep what the history records for runs from before the change:",
+        code=_if(f"change-{_label(d.recorded)}", _new_code(statement, d.replayed), old),
+    )
+
+
+def _with_duration(text: str, new_ns: int, old_ns: int) -> str | None:
+    """``text`` with its one constant that means ``new_ns`` replaced; None if there is not just one."""
+    try:
+        constants = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Constant)]
+    except SyntaxError:  # a piece of a statement, such as a return outside of its function
+        return None
+    found = [node for node in constants if _means(node.value, new_ns)]
+    if len(found) != 1 or found[0].lineno != found[0].end_lineno:
+        return None
+    lines = text.splitlines()
+    line = lines[found[0].lineno - 1].encode()
+    first, end = found[0].col_offset, found[0].end_col_offset
+    quote = b'"' if line[first:end].startswith(b'"') else b"'"
+    old = quote + format_duration(old_ns).encode() + quote
+    lines[found[0].lineno - 1] = (line[:first] + old + line[end:]).decode()
+    return "\n".join(lines)
+
+
+def _means(value: object, duration_ns: int) -> bool:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return False
+    try:
+        return parse_duration(value) == duration_ns
+    except InvalidArgumentError:
+        return False
+
+
 def _changed_result(cause: Cause, d: Divergence, statement: Statement | None) -> Fix:
     if d.recorded is None or not d.recorded.closes:
         return _changed(cause, d, statement)
@@ -232,7 +274,7 @@ _BUILDERS: dict[str, Callable[[Cause, Divergence, Statement | None], Fix]] = {
     "ran_past_the_end": _added,
     "removed": _removed,
     "ended_early": _removed,
-    "changed_duration": _changed,
+    "changed_duration": _changed_duration,
     "changed_arguments": _changed,
     "changed_options": _changed,
     "renamed_step": _changed,

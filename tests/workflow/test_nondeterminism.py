@@ -543,7 +543,17 @@ Fix: Keep what the history records for runs from before the change:
     if ctx.patched('change-wait-for-payment'):
         await ctx.sleep("wait-for-payment", "10m")  # here
     else:
-        await ctx.sleep('wait-for-payment', '5m')"""
+        await ctx.sleep("wait-for-payment", "5m")  # here"""
+
+
+def test_a_changed_timeout_is_mended_in_the_users_own_statement() -> None:
+    from temporal_do.runtime.workflow.fixes import _with_duration
+
+    hour = 3600 * 10**9
+    statement = 'answer = await ctx.wait_for_signal("approval", timeout="48h")'
+    assert _with_duration(statement, 48 * hour, 24 * hour) == statement.replace('"48h"', '"1d"')
+    assert _with_duration("await asyncio.sleep(60)", hour // 60, hour) == "await asyncio.sleep('1h')"
+    assert _with_duration('await ctx.sleep("60s", 60)', hour // 60, hour) is None  # which of the two?
 
 
 def test_the_report_reads_like_this() -> None:
