@@ -24,39 +24,37 @@ if TYPE_CHECKING:
 
 __all__ = ["SCENARIOS", "Report", "ScenarioFailedError", "location", "run"]
 
-_NAMES = (
-    "order_saga",
-    "onboarding",
-    "approval_race",
-    "child_fanout",
-    "schedule_storm",
-    "long_poll",
-    "continue_as_new_marathon",
-    "queue_flood",
-    "deploy_in_the_middle",
-    "region_outage",
-    "clock_skew",
-    "poison_activity",
-)
+_HOME = {
+    "order_saga": ".order_saga",
+    "onboarding": ".onboarding",
+    "approval_race": ".approval_race",
+    "child_fanout": ".child_fanout",
+    "schedule_storm": ".schedule_storm",
+    "long_poll": ".long_poll",
+    "continue_as_new_marathon": ".continue_as_new_marathon",
+    "queue_flood": ".queue_flood",
+    "deploy_in_the_middle": ".deploy_in_the_middle",
+    "region_outage": ".region_outage",
+    "clock_skew": ".clock_skew",
+    "poison_activity": ".poison_activity",
+}
 
 
 class _Scenarios(Mapping[str, "Scenario"]):
     """Name -> scenario. Going through the names loads nothing."""
 
     def __getitem__(self, name: str) -> Scenario:
-        if name not in _NAMES:
-            raise KeyError(name)
-        found: Scenario = import_module(f".{name}", __name__).SCENARIO
+        found: Scenario = import_module(_HOME[name], __name__).SCENARIO
         return found
 
     def __contains__(self, name: object) -> bool:
-        return name in _NAMES
+        return name in _HOME
 
     def __iter__(self) -> Iterator[str]:
-        return iter(_NAMES)
+        return iter(_HOME)
 
     def __len__(self) -> int:
-        return len(_NAMES)
+        return len(_HOME)
 
 
 SCENARIOS: Mapping[str, Scenario] = _Scenarios()
@@ -83,8 +81,8 @@ def run(
 
 
 def _known(name: str) -> str:
-    if name not in _NAMES:
-        raise InvalidArgumentError(f"no scenario is called {name!r}; there are: {', '.join(_NAMES)}")
+    if name not in _HOME:
+        raise InvalidArgumentError(f"no scenario is called {name!r}; there are: {', '.join(_HOME)}")
     return name
 
 

@@ -52,6 +52,10 @@ class Sender:
         """The request id of one number."""
         return f"{counter}.{sender}.{number}"
 
+    def next(self, number: int) -> int:
+        """What to send as the number-th."""
+        return number
+
 
 class Marathon:
     """The workflow of one run, and its clients."""
@@ -101,7 +105,8 @@ class Marathon:
         handle = self.temporal.get_handle(f"counter-{counter}")
         for number in range(NUMBERS):
             name = self.sender.name(counter, sender, number)
-            await insist(partial(handle.signal, "number", [sender, number], request_id=name))
+            told = [sender, self.sender.next(number)]
+            await insist(partial(handle.signal, "number", told, request_id=name))
             await self.sim.sleep(f"{5 * choose(self.sim, 'pause', 12)}s")
 
     async def chain(self, counter: int, run_id: str) -> list[str]:

@@ -61,6 +61,10 @@ class Depot:
         self.done: dict[str, tuple[int, str]] = {}
         """Idempotency key -> parcel, step."""
 
+    def record(self, key: str, parcel: int, step: str) -> None:
+        """Do a step."""
+        self.done.setdefault(key, (parcel, step))
+
     def steps(self, parcel: int) -> tuple[str, ...]:
         """The steps of a parcel, in order."""
         return tuple(step for known, step in self.done.values() if known == parcel)
@@ -124,7 +128,7 @@ class Service:
 
         @temporal.activity(name="handle")
         async def handle(parcel: int, step: str) -> None:
-            depot.done.setdefault(depot.attempts.begin().idempotency_key, (parcel, step))
+            depot.record(depot.attempts.begin().idempotency_key, parcel, step)
 
         @temporal.workflow("parcel")
         async def parcel(ctx: WorkflowContext, number: int) -> None:

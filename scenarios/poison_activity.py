@@ -89,6 +89,10 @@ class Ward:
                 promises.broken(PAUSES, f"attempt {facts.attempt} of job {job} came after {pause}")
         return facts.idempotency_key
 
+    def isolate(self, job: int) -> None:
+        """Put a job into quarantine."""
+        self.quarantine.add(job)
+
     def do(self, key: str, job: int) -> None:
         """Do a job, once per key."""
         if key not in self.done and job in self.done.values():
@@ -125,7 +129,7 @@ class Hospital:
         @temporal.activity
         async def isolate(job: int) -> str:
             ward.attempts.begin()
-            ward.quarantine.add(job)
+            ward.isolate(job)
             return "quarantine"
 
         @temporal.workflow("job")

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING
@@ -205,11 +206,11 @@ def _grid(start: datetime, end: datetime) -> set[datetime]:
     return {first + count * EVERY for count in range(max(0, -((first - end) // EVERY)))}
 
 
-async def workload(sim: Simulation, *, operator: Operator | None = None) -> None:
+async def workload(sim: Simulation, *, make_operator: Callable[[], Operator] = Operator) -> None:
     """One run."""
     declare(sim, SOMETIMES)
     promises = Promises(sim, ONCE, ORDER, ALONE, COMPLETE, FATE, COUNTED, CALM)
-    storm = Storm(sim, promises, operator or Operator())
+    storm = Storm(sim, promises, make_operator())
     sim.run(storm.worker)
     await side_by_side(*map(storm.schedule, POLICIES))
 
