@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 from ..runtime.durations import DurationLike, parse_duration
 from ..runtime.errors import InvalidArgumentError
@@ -185,12 +184,8 @@ def _falsehood(fn: Condition) -> str | None:
         return str(error) or "an assertion in it failed"
 
 
-_PROPERTIES: WeakKeyDictionary[Simulation, Properties] = WeakKeyDictionary()
-
-
 def properties_of(sim: Simulation) -> Properties:
-    """The properties of ``sim``."""
-    found = _PROPERTIES.get(sim)
-    if found is None:
-        found = _PROPERTIES[sim] = Properties(sim)
-    return found
+    """The properties of ``sim``. They live in it, because what they ask may hold on to it."""
+    if sim.properties is None:
+        sim.properties = Properties(sim)
+    return sim.properties

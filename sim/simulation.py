@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from ..runtime.definitions import Worker
     from ..runtime.shell import Executor
     from .hosts import SimHost
+    from .properties import Properties
 
 T = TypeVar("T")
 
@@ -131,6 +132,8 @@ class Simulation:
         self.loop: SimulationLoop = new_loop(
             self._scheduler, on_blocked=self._blocked, on_check=self._check, on_error=_report
         )
+        self.properties: Properties | None = None
+        """What users promise about this run; see ``properties``."""
         self.deployment = Deployment()
         """The workers that run here."""
         engine = None

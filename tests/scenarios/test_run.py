@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import doctest
+import gc
 import subprocess
 import sys
+import weakref
 
 import attrs
 import pytest
@@ -13,7 +15,7 @@ from temporal_do import scenarios
 from temporal_do.runtime.errors import InvalidArgumentError
 from temporal_do.scenarios.report import run_seeds
 from temporal_do.sim import FaultPlan, Simulation
-from temporal_do.sim.properties import sometimes
+from temporal_do.sim.properties import always, sometimes
 from temporal_do.sim.scenario import Scenario
 
 
@@ -75,3 +77,15 @@ def test_the_names_are_known_without_loading_a_scenario() -> None:
 def test_the_example_of_the_package_is_true() -> None:
     outcome = doctest.testmod(scenarios)
     assert (outcome.failed, outcome.attempted) == (0, 2)
+
+
+def test_a_run_is_let_go_when_it_is_over() -> None:
+    worlds: list[weakref.ref[Simulation]] = []
+
+    async def remembered(sim: Simulation) -> None:
+        worlds.append(weakref.ref(sim))
+        always(sim, "the world goes on", lambda: sim.now() is not None)
+
+    run_seeds(Scenario(name="remembered", workload=remembered), range(3)).check()
+    gc.collect()
+    assert [world() for world in worlds] == [None, None, None]
