@@ -31,6 +31,7 @@ from temporal_do.runtime.messages.workflow import ActivityResolved, QueryWorkflo
 from temporal_do.runtime.records import evolve
 from temporal_do.runtime.schedules import transitions
 from temporal_do.runtime.schedules.overlap import Decision
+from temporal_do.runtime.workflow.executor import InlineExecutor
 from temporal_do.sim import FaultPlan
 from temporal_do.sim.alarms import ObjectAlarm
 from temporal_do.sim.checkers import CHECKERS
@@ -43,7 +44,7 @@ from .worlds import scenario
 CRASHES = FaultPlan.crashes(60_000)
 NETWORK = FaultPlan.network(60_000)
 CALM = FaultPlan()
-SEEDS = 20
+SEEDS = 40
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 
@@ -59,6 +60,7 @@ class Planted:
     plant: Plant
     correct: bool = True
     """The application passes without the patch."""
+    profile: str = "local"
 
 
 PLANTED: list[Planted] = []
@@ -362,6 +364,17 @@ def _nobody_woken(patch: pytest.MonkeyPatch) -> None:
     around(patch, starting, "arrive", wrap)
 
 
+@planted(
+    14,
+    "what starts again after an eviction is cached, whoever runs it",
+    "busy",
+    FaultPlan.zombies(100_000) | FaultPlan.network(60_000),
+    profile="prod",
+)
+def _cached_by_a_zombie(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(InlineExecutor, "_execute_apart", InlineExecutor._execute)
+
+
 @planted(22, "the platform does not repeat an alarm that was interrupted", "timers", CRASHES)
 def _alarm_not_retried(patch: pytest.MonkeyPatch) -> None:
     def interrupted(self: ObjectAlarm) -> None:
@@ -376,6 +389,24 @@ def _alarm_early(patch: pytest.MonkeyPatch) -> None:
         return lambda self, at_ns: real(self, at_ns and at_ns - 1_000_000)
 
     around(patch, ObjectAlarm, "_watch", wrap)
+
+
+@planted(
+    22,
+    "a duplicate of an alarm that dies pulls the next one forward",
+    "signals",
+    FaultPlan.alarms(300_000) | FaultPlan.crashes(100_000),
+)
+def _pulled_forward(patch: pytest.MonkeyPatch) -> None:
+    def interrupted(self: ObjectAlarm) -> None:
+        if self._running_ns is not None:
+            self._running_ns = None
+            if self._rearmed:
+                self._watch(self.when_ns)
+            else:
+                self._again()
+
+    patch.setattr(ObjectAlarm, "interrupted", interrupted)
 
 
 @planted(23, "runs overlap although they must not", "overlapping_skip")
@@ -429,7 +460,8 @@ def _not_archived(patch: pytest.MonkeyPatch) -> None:
 
 def found_by(each: Planted, seed: int) -> bool:
     checker = CHECKERS[each.number - 1]
-    result = run_scenario(scenario(each.application), seed=seed, faults=each.faults, checkers=[checker])
+    where = scenario(each.application, profile=each.profile)
+    result = run_scenario(where, seed=seed, faults=each.faults, checkers=[checker])
     return any(violation.checker == checker.name for violation in result.violations)
 
 
