@@ -63,6 +63,7 @@ class Attempt:
         "_info",
         "_key",
         "_leased",
+        "_on_failed",
         "_run_sync",
         "_stop_reason",
         "_task",
@@ -81,8 +82,10 @@ class Attempt:
         hints_from: Callable[..., Any] | None = None,
         run_sync: RunSync | None = None,
         identity: str = "",
+        on_failed: Callable[[Leased, BaseException], None] | None = None,
     ) -> None:
-        """``hints_from`` is the function whose annotations say how to decode arguments (default: ``fn``)."""
+        """``hints_from`` is the function whose annotations say how to decode arguments (default: ``fn``);
+        ``on_failed`` is told what its code raised."""
         self._host = host
         self._key = activity_key
         self._leased = leased
@@ -91,6 +94,7 @@ class Attempt:
         self._converter = converter
         self._run_sync = run_sync
         self._identity = identity
+        self._on_failed = on_failed
         self._info: ActivityInfo | None = None
         self._in_user_code = False
         self._stop_reason = ""
@@ -198,6 +202,8 @@ class Attempt:
     def _failed(self, error: BaseException) -> FailActivity:
         from .failures import failure_from_exception
 
+        if self._on_failed is not None:
+            self._on_failed(self._leased, error)
         try:
             failure = failure_from_exception(error, self._converter)
         except Exception as problem:

@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from .durations import SECOND
-from .errors import HostError, NoHostError
+from .errors import HostError, HostNotOpenError, NoHostError
 from .host import Host
 
 host_context: ContextVar[Host | None] = ContextVar("temporal_do_host", default=None)

@@ -47,13 +47,16 @@ class Deployment:
         converter: DataConverter | None = None,
         run_sync: RunSync | None = None,
         identity: str = "worker",
+        on_activity_failed: Callable[[Leased, BaseException], None] | None = None,
     ) -> None:
-        """``run_sync`` runs sync activities beside the loop (a thread runner); without it they run on it."""
+        """``run_sync`` runs sync activities beside the loop (a thread runner); without it they run on it.
+        ``on_activity_failed`` is told of every attempt whose code raised."""
         self.mocks: dict[str, Callable[..., Any]] = {}
         """Activity name -> function that runs instead of the registered one."""
         self._converter = converter
         self._run_sync = run_sync
         self._identity = identity
+        self._on_activity_failed = on_activity_failed
         self._workers: dict[Worker, str] = {}
         self._workers_made = 0
         self._namespaces: dict[str, None] = {}
@@ -195,6 +198,7 @@ class Deployment:
             hints_from=hints_from,
             run_sync=self._run_sync,
             identity=self._identity,
+            on_failed=self._on_activity_failed,
         )
 
     async def _lease(self, host: Host, task: ActivityTask) -> Leased | None:

@@ -94,7 +94,7 @@ class NoHostError(TemporalError):
                 "no host to run this call on. Make it inside a simulation (a test that takes the `sim` "
                 "fixture, or `with Simulation(...)`), inside `with use_host(host)` or an activity that a "
                 "host runs, or on an application that is bound to one: `temporal.connect(host)`. A host for "
-                "one machine: `async with LocalHost(\"app.db\", workers=[...]) as host`, from "
+                'one machine: `async with LocalHost("app.db", workers=[...]) as host`, from '
                 "temporal_do.edge_adapter.local"
             ),
             **fields,
@@ -282,6 +282,12 @@ class HostError(TemporalError):
     """The host failed in the middle of a call: whether it took effect is unknown."""
 
     fault = "host"
+
+
+class HostNotOpenError(HostError):
+    """The host is not open: nothing was done, and asking again is of no use."""
+
+    fault = "user"
 
 
 class NewerSchemaError(HostError):

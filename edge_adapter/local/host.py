@@ -24,9 +24,10 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Final
 
 from ...runtime.connection import host_context
+from ...runtime.definitions import Worker
 from ...runtime.deployment import Deployment
 from ...runtime.durations import SECOND, DurationLike, parse_duration
-from ...runtime.errors import HostError, InvalidArgumentError
+from ...runtime.errors import HostError, HostNotOpenError, InvalidArgumentError
 from ...runtime.messages.activity import ACTIVITY_QUEUE
 from ...runtime.messages.workflow import Poke
 from .agenda import Ticker
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from ...runtime.actor import Actor
-    from ...runtime.definitions import Worker
     from ...runtime.payloads import DataConverter
     from ...runtime.shell import Executor
 
@@ -90,12 +90,20 @@ class LocalHost:
         self._grace_seconds = parse_duration(grace, name="grace") / 1e9
         self._actors = actors
         self._executor = executor or WorkflowExecutor(self)
-        self.deployment = Deployment(converter=converter, run_sync=self._run_in_thread, identity=IDENTITY)
+        self.deployment = Deployment(
+            converter=converter,
+            run_sync=self._run_in_thread,
+            identity=IDENTITY,
+            on_activity_failed=_activity_failed,
+        )
         """The workers that run here."""
+        if isinstance(workers, Worker):
+            raise InvalidArgumentError("workers is a list of workers; write workers=[worker]")
         for worker in workers:
             self.deployment.add(worker)
         self._threads: ThreadPoolExecutor | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._closing = False
         self._database: Database
         self._objects: Objects
         self._ticker: Ticker
@@ -154,9 +162,9 @@ class LocalHost:
             if running and grace_seconds and loop is not None:
                 self._loop = loop  # what still runs has to report
                 await asyncio.wait(running, timeout=grace_seconds)
-                self._loop = None
         finally:
             self._loop = None
+            self._closing = True
             cancelled = self._queue_tasks()
             for task in cancelled:
                 task.cancel()
@@ -167,6 +175,7 @@ class LocalHost:
                 self._threads = None
             self._queues.clear()
             self._database.close()
+            self._closing = False
 
     def _queue_tasks(self) -> list[asyncio.Task[Any]]:
         return [task for queue in self._queues.values() for task in queue.tasks]
@@ -187,8 +196,12 @@ class LocalHost:
         await self.deployment.announce(self, worker)
 
     def _must_be_open(self) -> None:
+        if self._closing:
+            raise HostError("this host is being closed")
         if self._loop is None:
-            raise HostError("this host is not open; use it inside 'async with LocalHost(...) as host:'")
+            raise HostNotOpenError(
+                "this host is not open; use it inside 'async with LocalHost(...) as host:'"
+            )
 
     # --- the port ---
 
@@ -309,6 +322,17 @@ def _task_failed(task: Any, failure: Any, exception: BaseException | None) -> No
         task.attempt,
         exception if exception is not None else getattr(failure, "message", ""),
         exc_info=exception,
+    )
+
+
+def _activity_failed(attempt: Any, error: BaseException) -> None:
+    logger.warning(
+        "activity %r of %s failed (attempt %d): %s",
+        attempt.activity_type,
+        attempt.workflow_id,
+        attempt.attempt,
+        error if str(error) else type(error).__name__,
+        exc_info=error,
     )
 
 

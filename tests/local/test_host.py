@@ -17,7 +17,7 @@ import pytest
 from temporal_do.edge_adapter.local import DatabaseInUseError, LocalHost
 from temporal_do.runtime import Temporal, Worker, WorkflowContext, use_host
 from temporal_do.runtime import activity as activity_module
-from temporal_do.runtime.errors import HostError, InvalidArgumentError
+from temporal_do.runtime.errors import HostError, InvalidArgumentError, NoHostError
 from temporal_do.runtime.host import Commit
 from tests.conformance.actors import Look, Put, WaitForEver, cell, values
 from tests.conformance.world import ACTORS, SqliteWorld, until
@@ -462,3 +462,59 @@ def test_a_failing_workflow_task_is_logged_and_tried_again(caplog: pytest.LogCap
     with caplog.at_level(logging.WARNING, logger="temporal_do.local"):
         asyncio.run(scenario())
     assert any("a bug of the user's" in record.getMessage() for record in caplog.records)
+
+
+def test_a_failing_activity_is_logged_with_its_workflow(caplog: pytest.LogCaptureFixture) -> None:
+    temporal = Temporal(namespace="till")
+    tried = []
+
+    @temporal.activity
+    async def charge() -> str:
+        tried.append(1)
+        if len(tried) == 1:
+            raise ConnectionError("the bank is away")
+        return "paid"
+
+    @temporal.workflow("sale")
+    async def sale(ctx: WorkflowContext) -> str:
+        return await ctx.activity("charge", charge)
+
+    worker = Worker(namespace="till", task_queue="main", workflows=[sale], activities=[charge])
+
+    async def scenario() -> str:
+        async with LocalHost(workers=[worker], synchronous="off") as host:
+            done: str = await temporal.connect(host).execute_workflow(sale, workflow_id="sale-1")
+            return done
+
+    with caplog.at_level(logging.WARNING, logger="temporal_do.local"):
+        assert asyncio.run(scenario()) == "paid"
+    (record,) = caplog.records
+    assert record.getMessage() == "activity 'charge' of sale-1 failed (attempt 1): the bank is away"
+    assert record.exc_info
+
+
+def test_a_host_that_is_not_open_says_so_at_once() -> None:
+    temporal = Temporal(namespace="till")
+
+    @temporal.workflow("wait")
+    async def wait(ctx: WorkflowContext) -> None:
+        await ctx.wait_for_signal("never")
+
+    worker = Worker(namespace="till", task_queue="main", workflows=[wait])
+
+    async def scenario() -> None:
+        host = LocalHost(workers=[worker], synchronous="off")
+        with pytest.raises(NoHostError, match="async with LocalHost"):
+            await temporal.connect(host).start_workflow(wait, workflow_id="w")
+        async with host:
+            handle = await temporal.connect(host).start_workflow(wait, workflow_id="w")
+        with pytest.raises(NoHostError, match="async with LocalHost"):
+            await handle.result()
+
+    asyncio.run(scenario())
+
+
+def test_workers_are_given_as_a_list() -> None:
+    worker = Worker(namespace="till", task_queue="main")
+    with pytest.raises(InvalidArgumentError, match=r"workers=\[worker\]"):
+        LocalHost(workers=worker)  # type: ignore[arg-type]
