@@ -64,6 +64,8 @@ async def request(
             if patience_seconds is None:
                 return await host.call(receiver, message)
             return await asyncio.wait_for(host.call(receiver, message), patience_seconds)
+        except HostNotOpenError:
+            raise
         except (HostError, TimeoutError) as error:
             if isinstance(error, TimeoutError):
                 error = HostError(f"outcome unknown: no answer in {patience_seconds:g} s", receiver=receiver)

@@ -17,7 +17,7 @@ import pytest
 from temporal_do.edge_adapter.local import DatabaseInUseError, LocalHost
 from temporal_do.runtime import Temporal, Worker, WorkflowContext, use_host
 from temporal_do.runtime import activity as activity_module
-from temporal_do.runtime.errors import HostError, InvalidArgumentError, NoHostError
+from temporal_do.runtime.errors import HostError, HostNotOpenError, InvalidArgumentError
 from temporal_do.runtime.host import Commit
 from tests.conformance.actors import Look, Put, WaitForEver, cell, values
 from tests.conformance.world import ACTORS, SqliteWorld, until
@@ -504,11 +504,11 @@ def test_a_host_that_is_not_open_says_so_at_once() -> None:
 
     async def scenario() -> None:
         host = LocalHost(workers=[worker], synchronous="off")
-        with pytest.raises(NoHostError, match="async with LocalHost"):
+        with pytest.raises(HostNotOpenError, match="async with LocalHost"):
             await temporal.connect(host).start_workflow(wait, workflow_id="w")
         async with host:
             handle = await temporal.connect(host).start_workflow(wait, workflow_id="w")
-        with pytest.raises(NoHostError, match="async with LocalHost"):
+        with pytest.raises(HostNotOpenError, match="async with LocalHost"):
             await handle.result()
 
     asyncio.run(scenario())
