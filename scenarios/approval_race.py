@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 REQUESTS = 8
 VOTERS = 3
 DEADLINE = timedelta(minutes=30)
-SPREAD_SECONDS = 8
+SPREAD_SECONDS = 4
 
 ONE_WAY = "a request is granted or denied, once"
 AS_SAID = "the desk did what the result says"

@@ -152,7 +152,7 @@ class Service:
         await self.sim.sleep("50m")
         await self.exchange(second)
         self.version = 2
-        await self.sim.sleep("50m")
+        await self.sim.sleep("30m")
         await self.exchange(third)
         self.version = 3
 

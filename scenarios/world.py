@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 ROUGH = (
     FaultPlan.crashes(10_000)
-    | FaultPlan.workers(10_000)
+    | FaultPlan.workers(20_000)
     | FaultPlan.network(10_000)
     | FaultPlan.queue(50_000)
     | FaultPlan.alarms(20_000)
