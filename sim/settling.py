@@ -86,7 +86,9 @@ def _is_forgotten(simulation: Simulation, key: str) -> bool:
     if kind_of(key) == ACTIVITY:
         spec = rows.get("activity", {}).get("spec")
         return spec is None or not _listed(simulation, [spec.run_id])
-    return kind_of(key) == WORKFLOW and not _listed(simulation, map(str, rows.get("run", ())))
+    if kind_of(key) != WORKFLOW or any(each.parent or each.schedule_key for each in rows["start"].values()):
+        return False  # whoever starts a run on behalf of another asks until it is acknowledged
+    return not _listed(simulation, map(str, rows["run"]))
 
 
 def _listed(simulation: Simulation, run_ids: Iterable[str]) -> bool:

@@ -270,7 +270,6 @@ def _acknowledge(
                 workflow_type=message.workflow_type,
             ),
         )
-        return reply
     if message.schedule_key:
         turn.send(
             message.schedule_key,
@@ -278,7 +277,6 @@ def _acknowledge(
                 workflow_id=message.workflow_id, run_id=run_id, request_id=message.request_id
             ),
         )
-        return reply
     registration = max(
         (
             entry.number
