@@ -281,7 +281,7 @@ class ScheduleAlreadyExistsError(TemporalError):
 class HostError(TemporalError):
     """The host failed in the middle of a call: whether it took effect is unknown."""
 
-    fault = "host"
+    fault: ClassVar[Fault] = "host"
 
 
 class HostNotOpenError(HostError):
