@@ -62,6 +62,11 @@ class ObjectAlarm:
         """Its handler has been started and has not ended."""
         return self._running_ns is not None
 
+    @property
+    def is_waiting(self) -> bool:
+        """It will go off by itself."""
+        return self._timer is not None and self._timer.when_ns is not None
+
     def set(self, when_ns: int | None) -> None:
         """The object has committed ``when_ns`` as its alarm."""
         running_ns = self._running_ns

@@ -106,6 +106,9 @@ class Guarded:
             while True:
                 try:
                     yield awaited
+                except GeneratorExit:
+                    # Nobody drives this any more: the simulation was dropped without being closed.
+                    raise
                 except BaseException as error:
                     if life.state == DEAD and not platform.closed:
                         awaited = work.throw((yield from self._park()))
@@ -125,6 +128,8 @@ class Guarded:
         while True:
             try:
                 yield from platform.loop.create_future().__await__()
+            except GeneratorExit:
+                raise
             except BaseException as error:
                 if platform.closed:
                     return error

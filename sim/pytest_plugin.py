@@ -110,11 +110,16 @@ def sim(request: pytest.FixtureRequest) -> Iterator[Simulation]:
     if item.get_closest_marker("chaos") is not None:
         from .plugin_chaos import CURRENT
 
+        # The campaign's runs are entered by their runner. What setup gets before them is only closed: its end
+        # may come in a run's context, where a world that was entered here can't be left.
         current = item.stash.get(CURRENT, None)
-        if current is not None:
-            item.stash[SIMULATION] = current
-            yield current
-            return
+        item.stash[SIMULATION] = simulation = current or new_simulation(item, None)
+        try:
+            yield simulation
+        finally:
+            if current is None:
+                simulation.close()
+        return
     with new_simulation(item, getattr(request, "param", None)) as simulation:
         item.stash[SIMULATION] = simulation
         yield simulation

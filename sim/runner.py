@@ -131,7 +131,7 @@ def _run(
         error, gave_up = _execute(simulation, scenario)
         if error is None:
             try:
-                undone = simulation.execute(settle(simulation, scenario.settle_ns))
+                undone = simulation.execute(settle(simulation, scenario.settle_ns, gave_up=gave_up))
                 settled = not undone
             except Exception as found:
                 error = found
@@ -162,6 +162,7 @@ def _run(
             end_ns=end_ns,
             settled=settled if problem is None else stuck,
             stuck=stuck,
+            gave_up=gave_up,
             skew_ns=skew_ns,
         )
         violations += check_trace(simulation.trace, wanted, world=world)

@@ -9,23 +9,22 @@ Must not import: the simulation.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from ..runtime.durations import SECOND
-from ..runtime.keys import ACTIVITY, VISIBILITY, WORKFLOW, kind_of
+from ..runtime.keys import ACTIVITY, WORKFLOW, kind_of
 from .waiting import RUNNING, describe
 
 if TYPE_CHECKING:
     from .simulation import Simulation
 
 
-async def settle(simulation: Simulation, settle_ns: int) -> str:
+async def settle(simulation: Simulation, settle_ns: int, *, gave_up: bool = False) -> str:
     """Let at most ``settle_ns`` of virtual time pass, until the world is at rest.
 
-    Returns what is still under way and should not be, "" if nothing is. When time is over, timers and
-    activities that go on are as they should be; a message that is not delivered, or a workflow task that is
-    not done, is not.
+    ``gave_up``: the workload ended without hearing what became of its last request. Returns what is still
+    under way and should not be, "" if nothing is. When time is over, timers and activities that go on are as
+    they should be; a message that is not delivered, or a workflow task that is not done, is not.
     """
     platform = simulation.platform
     end_ns = platform.now() + settle_ns
@@ -33,7 +32,7 @@ async def settle(simulation: Simulation, settle_ns: int) -> str:
     pause_ns = SECOND
     while True:
         await simulation.sleep_until_ns(platform.now())
-        undone = _undone(simulation, runs)
+        undone = _undone(simulation, gave_up)
         if not undone and not _goes_on(simulation, runs):
             return ""
         left_ns = end_ns - platform.now()
@@ -54,51 +53,32 @@ def _open_runs(simulation: Simulation) -> dict[str, str]:
     return found
 
 
-def _undone(simulation: Simulation, runs: dict[str, str]) -> str:
+def _undone(simulation: Simulation, gave_up: bool) -> str:
     """What nothing but the passing of a moment should be needed for."""
-    platform = simulation.platform
-    for key, found in platform.objects.items():
-        if found.tables.get("outbox") and not _is_forgotten(simulation, key):
+    for key, found in simulation.platform.objects.items():
+        if found.tables.get("outbox") and not _is_forgotten(simulation, key, gave_up):
             return f"{key} has messages that were not delivered"
         if found.incarnation is not None and found.incarnation.unconfirmed:
             return f"{key} has commits that are not durable"
-    for key, run_id in runs.items():
+    for key, run_id in _open_runs(simulation).items():
         description = _still_open(simulation, key, run_id)
         if description is None or not description.workflow_task_state:
             continue
-        if not _is_forgotten(simulation, key):
+        if not _is_forgotten(simulation, key, gave_up):
             return f"{key} has a workflow task that is not done ({description.workflow_task_state})"
     return ""
 
 
-def _is_forgotten(simulation: Simulation, key: str) -> bool:
+def _is_forgotten(simulation: Simulation, key: str, gave_up: bool) -> bool:
     """Has the platform lost the alarm of an object that nobody misses?
 
-    That is a finished activity, or a run whose start was never acknowledged, and what it has begun; the
-    recovery sweep has no need to look for them.
+    That is a finished activity; and, when the workload gave up, whatever it has begun without hearing that it
+    was begun. The recovery sweep has no need to look for them.
     """
-    platform = simulation.platform
-    found = platform.objects[key]
-    when_ns = found.alarm.when_ns
-    if found.alarm.is_running or (when_ns is not None and when_ns >= platform.now()):
+    found = simulation.platform.objects[key]
+    if found.alarm.is_running or found.alarm.is_waiting:
         return False
-    rows = found.read(platform.strict)
-    if kind_of(key) == ACTIVITY:
-        spec = rows.get("activity", {}).get("spec")
-        return spec is None or not _listed(simulation, [spec.run_id])
-    if kind_of(key) != WORKFLOW or any(each.parent or each.schedule_key for each in rows["start"].values()):
-        return False  # whoever starts a run on behalf of another asks until it is acknowledged
-    return not _listed(simulation, map(str, rows["run"]))
-
-
-def _listed(simulation: Simulation, run_ids: Iterable[str]) -> bool:
-    """Does the index know any of these runs?"""
-    listed = [
-        each.tables.get("execution", {})
-        for key, each in simulation.platform.objects.items()
-        if kind_of(key) == VISIBILITY
-    ]
-    return any(run_id in table for run_id in run_ids for table in listed)
+    return gave_up or (kind_of(key) == ACTIVITY and "spec" not in found.tables.get("activity", {}))
 
 
 def _goes_on(simulation: Simulation, runs: dict[str, str]) -> bool:

@@ -78,6 +78,7 @@ def simulations(
     one or two faults. Raises InvalidArgumentError.
     """
     from hypothesis import strategies as st
+    from hypothesis.control import cleanup
 
     for taken in ("tape", "seed"):
         if taken in options:
@@ -99,9 +100,13 @@ def simulations(
         schedule = draw(st.dictionaries(positions, st.integers(1, 7), max_size=DEVIATIONS_MAX))
         seed = draw(st.integers(0, 2**32 - 1))
         if explores:
-            return DrawnSimulation(_text(options, seed, plan), seed, faults=plan, **options)
-        tape = Tape(seed=seed, deviations={"schedule": schedule} if schedule else {}, faults=plan.to_json())
-        return DrawnSimulation(_text_of_tape(options, tape, plan), seed, tape=tape, **options)
+            made = DrawnSimulation(_text(options, seed, plan), seed, faults=plan, **options)
+        else:
+            deviations = {"schedule": schedule} if schedule else {}
+            tape = Tape(seed=seed, deviations=deviations, faults=plan.to_json())
+            made = DrawnSimulation(_text_of_tape(options, tape, plan), seed, tape=tape, **options)
+        cleanup(made.close)  # hypothesis drops what it drew; a world wants to be closed
+        return made
 
     return drawn()
 

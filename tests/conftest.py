@@ -1,4 +1,5 @@
-"""What holds for every test: the two hypothesis profiles and the `--soak` switch. Nothing else belongs here;
+"""What holds for every test: the two hypothesis profiles, the `--soak` switch, and that no test leaves its
+world behind. Nothing else belongs here;
 the `sim` fixture comes from the product's own pytest plugin.
 
 `default` draws the same examples in every run, so that a red build means the change, not the dice.
@@ -37,3 +38,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.get_closest_marker("soak"):
             item.add_marker(pytest.mark.skip(reason="a long form: make soak"))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """A host that stays in the context would serve the calls of every later test."""
+    from temporal_do.runtime.connection import host_context
+
+    left = host_context.get()
+    if left is not None:
+        host_context.set(None)
+        raise AssertionError(f"{item.nodeid} left {left!r} in the context")

@@ -108,4 +108,6 @@ def check_trace(
                 for read_row in rows.get(f"{actor}.{name}", ()):
                     read_row(number, step, table, key, row)
             ledger.add(step)
+        elif kind == "alarm_lost":
+            ledger.lost.add(step[2])
     return tuple(violation for instance in instances for violation in instance.finish())

@@ -19,12 +19,14 @@ Tables = dict[str, dict[Any, Any]]
 class Ledger:
     """Object key -> table -> row key -> row; what was deleted is gone."""
 
-    __slots__ = ("alarms", "objects", "versions")
+    __slots__ = ("alarms", "lost", "objects", "versions")
 
     def __init__(self) -> None:
         self.objects: dict[str, Tables] = {}
         self.alarms: dict[str, int | None] = {}
         """Object key -> the alarm of its last commit."""
+        self.lost: set[str] = set()
+        """The objects whose alarm the platform has lost, and which have committed nothing since."""
         self.versions: dict[str, int] = {}
         """Object key -> how many commits there were."""
 
@@ -43,6 +45,7 @@ class Ledger:
             else:
                 table[row_key] = row
         self.alarms[key] = commit[6]
+        self.lost.discard(key)
         self.versions[key] = commit[4]
 
     def table(self, key: str, name: str) -> Mapping[Any, Any]:

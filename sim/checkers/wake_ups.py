@@ -10,7 +10,7 @@ from typing import Any
 
 from ...runtime.durations import MILLISECOND, SECOND
 from ...runtime.history import EventType
-from ...runtime.keys import ACTIVITY, VISIBILITY, WORKFLOW, activity_key, workflow_key
+from ...runtime.keys import ACTIVITY, WORKFLOW, activity_key, workflow_key
 from ..scenario import Kind, Violation
 from .base import Checker
 from .facts import RUNNING
@@ -34,13 +34,11 @@ class WakeUps(Checker):
     def finish(self) -> list[Violation]:
         if not self.settled or self.world is None:
             return self.violations
-        listed = [self.ledger.table(key, "execution") for key in self.ledger.of_kind(VISIBILITY)]
         for key in self.ledger.of_kind(WORKFLOW):
-            if self._is_awake(key):
+            if self._is_awake(key) or self._is_excused(key):
                 continue
             for run_id, run in self.ledger.table(key, "run").items():
-                # A start that was not acknowledged may be lost with the alarm of its object.
-                if run.status == RUNNING and any(run_id in each for each in listed):
+                if run.status == RUNNING:
                     self._open_run(key, run_id, run)
         for key in self.ledger.of_kind(ACTIVITY):
             self._activity(key)
@@ -50,6 +48,10 @@ class WakeUps(Checker):
         """Is it about to deliver something?"""
         alarm_ns = self.ledger.alarms.get(key)
         return bool(self.ledger.table(key, "outbox")) and alarm_ns is not None and alarm_ns >= self.end_ns
+
+    def _is_excused(self, key: str) -> bool:
+        """A start that nobody has heard of may be lost with the alarm of its object."""
+        return self.world is not None and self.world.gave_up and key in self.ledger.lost
 
     def _open_run(self, key: str, run_id: str, run: Any) -> None:
         start = self.ledger.get(key, "start", run_id)
@@ -109,15 +111,18 @@ class WakeUps(Checker):
 
     def _activity(self, key: str) -> None:
         attempt = self.ledger.get(key, "activity", "attempt")
-        if attempt is None or self.ledger.table(key, "outbox"):
+        if attempt is None or self._is_awake(key) or self._is_excused(key):
             return
         parked = attempt.phase == "scheduled" and attempt.redispatch_ns is None
-        if self.ledger.alarms.get(key) is None and not parked and attempt.phase != "deferred":
+        alarm_ns = None if key in self.ledger.lost else self.ledger.alarms.get(key)
+        if alarm_ns is None and not parked and attempt.phase != "deferred":
             self.violated(f"attempt {attempt.number} of {key} is {attempt.phase} and nothing will wake it")
 
     def _alarm(self, key: str, due_ns: int, what: str) -> None:
         alarm_ns = self.ledger.alarms.get(key)
-        if alarm_ns is None:
+        if key in self.ledger.lost:
+            self.violated(f"{what} is due, and the alarm for it was lost and not set again")
+        elif alarm_ns is None:
             self.violated(f"{what} is due, and no alarm is set for it")
         elif due_ns < self.end_ns - self.skew_ns - SECOND:
             self.violated(f"{what} was due {(self.end_ns - due_ns) / 1e9:g} s ago")

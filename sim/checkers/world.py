@@ -24,6 +24,8 @@ class World:
     settled: bool
     stuck: bool = False
     """Nothing at all was left that could happen."""
+    gave_up: bool = False
+    """The workload ended without hearing what became of its last request, so nothing was promised for it."""
     skew_ns: int = 0
     """How far the clock of an object may be off."""
     replays: dict[str, ReplayResult] = attrs.field(factory=dict)

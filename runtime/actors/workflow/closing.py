@@ -23,12 +23,12 @@ from ...messages.workflow import (
     QueryReply,
     RequestCancelWorkflow,
     TerminateWorkflow,
-    UpdateReply,
 )
 from ...policies import WorkflowStatus
 from .events import append, flush_buffer
 from .limits import Limits
 from .state import Run, WorkflowState
+from .updates import ENDED, closed_over
 
 ARCHIVE_BATCH_EVENTS = 1_000
 
@@ -232,12 +232,9 @@ def _let_go_of_children(state: WorkflowState, run: Run, turn: Turn, keep: frozen
 
 def _end_updates(state: WorkflowState, run: Run, turn: Turn) -> None:
     for update in list(state.table("update").values()):
-        if update.run_id != run.run_id or update.stage in ("completed", "rejected"):
-            continue
-        failure = Failure(message="the workflow closed before the update completed")
-        reply = UpdateReply(update_id=update.update_id, run_id=run.run_id, stage="completed", failure=failure)
-        turn.resolve(f"update:{update.update_id}:accepted", reply)
-        turn.resolve(f"update:{update.update_id}:completed", reply)
+        if update.run_id == run.run_id and update.stage not in ENDED:
+            for stage in ("accepted", "completed"):
+                turn.resolve(f"update:{update.update_id}:{stage}", closed_over(update))
 
 
 def _tell_starter(

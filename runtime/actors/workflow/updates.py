@@ -19,6 +19,7 @@ from ...actor import Deferred, Refusal, Turn
 from ...commands import AcceptUpdate, CompleteUpdate, RejectUpdate
 from ...history import (
     EventType,
+    Failure,
     UpdateInput,
     UpdateMeta,
     UpdateOutcome,
@@ -34,6 +35,8 @@ from .application import Application
 from .limits import Limits
 from .rows import UpdateRow
 from .state import WorkflowState
+
+ENDED = ("completed", "rejected")
 
 
 def handle_update(state: WorkflowState, message: UpdateWorkflow, turn: Turn, limits: Limits) -> object:
@@ -59,10 +62,18 @@ def handle_update(state: WorkflowState, message: UpdateWorkflow, turn: Turn, lim
         )
         turn.put("update", message.update_id, known)
         tasks.schedule(state, run, turn, limits)
-    answered = known.stage in ("completed", "rejected") or (
-        known.stage == "accepted" and message.wait_for == "accepted"
-    )
-    return _reply(known) if answered else Deferred(f"update:{message.update_id}:{message.wait_for}")
+    if known.stage in ENDED or (known.stage == "accepted" and message.wait_for == "accepted"):
+        return _reply(known)
+    owner = state.run(known.run_id)
+    if owner is None or not owner.is_open:  # it closed over the update; whoever asks again hears it too
+        return closed_over(known)
+    return Deferred(f"update:{message.update_id}:{message.wait_for}")
+
+
+def closed_over(row: UpdateRow) -> UpdateReply:
+    """The answer to an update whose run closed before it was done."""
+    failure = Failure(message="the workflow closed before the update completed")
+    return UpdateReply(update_id=row.update_id, run_id=row.run_id, stage="completed", failure=failure)
 
 
 def waiting(state: WorkflowState, run_id: str) -> bool:
