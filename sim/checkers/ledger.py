@@ -26,7 +26,7 @@ class Ledger:
         self.alarms: dict[str, int | None] = {}
         """Object key -> the alarm of its last commit."""
         self.lost: set[str] = set()
-        """The objects whose alarm the platform has lost, and which have committed nothing since."""
+        """The objects whose alarm the platform has lost, and which have set no other one since."""
         self.versions: dict[str, int] = {}
         """Object key -> how many commits there were."""
 
@@ -44,8 +44,9 @@ class Ledger:
                 table.pop(row_key, None)
             else:
                 table[row_key] = row
+        if commit[6] != self.alarms.get(key):
+            self.lost.discard(key)
         self.alarms[key] = commit[6]
-        self.lost.discard(key)
         self.versions[key] = commit[4]
 
     def table(self, key: str, name: str) -> Mapping[Any, Any]:
