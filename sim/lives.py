@@ -49,6 +49,7 @@ class Life:
             return
         context = self.platform.context.copy()
         context.run(current_life.set, self)
+        self.platform.unstarted[work] = None
         self.platform.loop.create_free_task(self._run(work, None), name=self.name, context=context)
 
     def begin(self, work: Coroutine[Any, Any, Any]) -> None:
@@ -76,6 +77,7 @@ class Life:
         return Guarded(self, work, awaited)
 
     async def _run(self, work: Coroutine[Any, Any, Any], awaited: Any) -> None:
+        self.platform.unstarted.pop(work, None)
         try:
             await Guarded(self, work, awaited)
         except Exception as error:
@@ -100,7 +102,12 @@ class Guarded:
         try:
             if awaited is None:
                 if life.state == DEAD:
-                    awaited = work.throw((yield from self._park()))
+                    try:
+                        error = yield from self._park()
+                    except GeneratorExit:
+                        work.close()  # it has not begun, so none of its code runs
+                        raise
+                    awaited = work.throw(error)
                 else:
                     awaited = work.send(None)
             while True:

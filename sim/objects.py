@@ -183,9 +183,11 @@ class SimObjectHost(SimHost):
             work.close()
             return
         self.tasks += 1
+        self.platform.unstarted[work] = None
         self.run(self._spawned(work))
 
     async def _spawned(self, work: Coroutine[Any, Any, Any]) -> None:
+        self.platform.unstarted.pop(work, None)
         await work
         self.tasks -= 1
 

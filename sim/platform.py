@@ -18,7 +18,7 @@ Must not import: the clock or the entropy of the machine; anything that knows wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextvars import Context
 from functools import partial
 from hashlib import blake2b
@@ -107,6 +107,8 @@ class Platform:
         self.blobs = ObjectStore(self)
         self.cron = Cron(self)
         self.closed = False
+        self.unstarted: dict[Coroutine[Any, Any, Any], None] = {}
+        """What is to run and has not begun; closed with the simulation, so that nobody misses its await."""
         self.context = Context()
         """What objects and workers see of the context: that of the last deployment, nothing of whoever
         asks."""

@@ -210,6 +210,9 @@ class Simulation:
             # What was spawned and never got to run is dropped here, and that is as it should be.
             warnings.filterwarnings("ignore", message=r"coroutine .* was never awaited")
             self.loop.close_tasks()
+        for work in self.platform.unstarted:
+            work.close()
+        self.platform.unstarted.clear()
         if self._workflows is not None:
             self._workflows.close()
 

@@ -77,7 +77,7 @@ def test_a_failing_simulation_shrinks_to_one_fault_and_its_repr_makes_it_again(
     assert len(smallest.tape.deviations.get("schedule", {})) == 0
     names = {"Simulation": Simulation, "FaultPlan": FaultPlan, "Placement": Placement, "Tape": Tape}
     again = eval(repr(smallest), names)
-    with pytest.raises(AssertionError):
+    with again, pytest.raises(AssertionError):
         again.execute(worlds.tills(again, *SMALL))
     assert again.digest == smallest.digest
 
