@@ -166,6 +166,18 @@ def record_visibility(state: WorkflowState, run: Run, turn: Turn) -> int:
     )
 
 
+def pending_registration(state: WorkflowState, run_id: str) -> int:
+    """The outbox number of the run's newest summary that no shard has acknowledged yet; 0 for none."""
+    return max(
+        (
+            entry.number
+            for entry in state.table(OUTBOX).values()
+            if type(entry.body) is RecordExecution and entry.body.execution.run_id == run_id
+        ),
+        default=0,
+    )
+
+
 def archive(state: WorkflowState, run: Run, turn: Turn) -> None:
     """Send the whole history of a closed run to its HistoryDO."""
     events = tuple(state.table(run.events_table).values())

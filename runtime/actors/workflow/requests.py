@@ -28,7 +28,7 @@ from ...messages.workflow import (
 from ...policies import WorkflowStatus, status_word
 from ...workflow_task import Query
 from . import tasks
-from .closing import closed_reply, terminate
+from .closing import closed_reply, pending_registration, terminate
 from .events import arrive
 from .limits import Limits
 from .rows import RequestRow
@@ -167,12 +167,7 @@ def handle_await_close(state: WorkflowState, message: AwaitClose, turn: Turn, li
         return Refusal(code="not_found", message="no such workflow run")
     if run.is_open:
         return Deferred(f"close:{run.run_id}")
-    pending = [
-        entry.number
-        for entry in state.table("outbox").values()
-        if type(entry.body).__name__ == "RecordExecution" and entry.body.execution.run_id == run.run_id
-    ]
-    return AfterDelivery(max(pending, default=0), closed_reply(run))
+    return AfterDelivery(pending_registration(state, run.run_id), closed_reply(run))
 
 
 def handle_read_history(state: WorkflowState, message: ReadHistory, turn: Turn, limits: Limits) -> object:

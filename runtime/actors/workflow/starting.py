@@ -35,7 +35,7 @@ from ...messages.schedule import ScheduledRunStarted
 from ...messages.workflow import ChildStarted, ChildStartFailed, SignalInput, Started, StartWorkflow
 from ...policies import IdConflictPolicy, IdReusePolicy, WorkflowStatus
 from . import tasks
-from .closing import record_visibility, terminate
+from .closing import pending_registration, record_visibility, terminate
 from .events import append, arrive
 from .limits import Limits
 from .rows import CurrentRun, Payloads, RequestRow, RunRow, RunStart
@@ -277,15 +277,7 @@ def _acknowledge(
                 workflow_id=message.workflow_id, run_id=run_id, request_id=message.request_id
             ),
         )
-    registration = max(
-        (
-            entry.number
-            for entry in state.table("outbox").values()
-            if type(entry.body).__name__ == "RecordExecution" and entry.body.execution.run_id == run_id
-        ),
-        default=0,
-    )
-    return AfterDelivery(registration, reply)
+    return AfterDelivery(pending_registration(state, run_id), reply)
 
 
 def _refuse(state: WorkflowState, message: StartWorkflow, turn: Turn, existing: Run) -> Refusal:
