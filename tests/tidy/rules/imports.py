@@ -15,7 +15,8 @@ import attrs
 
 from .source import ROOM_MAP, Source
 
-EDGE_PARTS = frozenset({"cloudflare", "local", "tooling"})
+EDGE_PARTS = frozenset({"api", "cloudflare", "local", "remote", "tooling"})
+SHARED_EDGE_PARTS = frozenset({"api"})
 
 # Packages from outside that a room may import. The runtime's are pure Python: it also runs inside Pyodide.
 THIRD_PARTY: dict[str, frozenset[str]] = {
@@ -23,7 +24,7 @@ THIRD_PARTY: dict[str, frozenset[str]] = {
     "sim": frozenset(
         {"attr", "attrs", "coverage", "freezegun", "hypothesis", "networkx", "pytest", "_pytest"}
     ),
-    "edge_adapter": frozenset({"attr", "attrs", "js", "pyodide", "workers"}),
+    "edge_adapter": frozenset({"attr", "attrs", "httpx", "js", "pyodide", "workers"}),
     "scenarios": frozenset({"attr", "attrs", "hypothesis"}),
     "cli": frozenset({"attr", "attrs", "pytest"}),
 }
@@ -71,7 +72,7 @@ def _finding_inside(source: Source, found: Import) -> str | None:
         return f"{room} imports {first}; {room} may import {allowed}: pass what is needed through a port"
     if room == first == "edge_adapter" and len(source.module) > 1 and len(found.target) > 1:
         part, other = source.module[1], found.target[1]
-        if part in EDGE_PARTS and other in EDGE_PARTS and part != other:
+        if part in EDGE_PARTS and other in EDGE_PARTS - SHARED_EDGE_PARTS - {part}:
             return f"edge_adapter/{part} imports edge_adapter/{other}; they run on different machines"
     return None
 
