@@ -1,0 +1,101 @@
+"""What a deployed Worker of this project consists of, and what the platform allows.
+
+Owns the names that the configuration, the entry and the checks share, and the platform's limits with where they
+come from. Invariant: ``edge init`` writes from these tables and ``edge check`` compares with them, so that the
+one never writes what the other refuses. Data only.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import attrs
+
+from ...runtime.keys import ACTIVITY, HISTORY, TASK_QUEUE, TIMER, VISIBILITY, WORKFLOW
+
+COMPATIBILITY_DATE: Final = "2026-09-08"
+"""From this date on Python Workers are CPython 3.14, which the engine's event loop is tested on there."""
+COMPATIBILITY_FLAG: Final = "python_workers"
+LOCAL_ONLY_FLAG: Final = "python_workers_development"
+"""Reads Python from a folder beside the local binary; the platform refuses it."""
+OLDER_PYTHON_FLAGS: Final = ("python_workers_20250116", "no_python_workers_314")
+"""They choose an older CPython whatever the date says."""
+
+CONFIG: Final = "wrangler.jsonc"
+OTHER_CONFIGS: Final = ("wrangler.json", "wrangler.toml")
+"""The deploy tool reads these too."""
+SECRETS_FILE: Final = ".dev.vars"
+TOKEN: Final = "TEMPORAL_DO_TOKEN"
+"""The secret that holds the bearer token of the HTTP API."""
+TOKEN_LENGTH_MIN: Final = 20
+ENTRY: Final = "edge_entry.py"
+FETCH_HANDLER: Final = "Default"
+"""The class that the platform gives requests, queue batches and cron triggers."""
+
+
+@attrs.frozen(kw_only=True)
+class ObjectClass:
+    """A Durable Object class, and the binding the host looks it up by."""
+
+    binding: str
+    name: str
+
+
+OBJECT_CLASSES: Final = (
+    ObjectClass(binding="WORKFLOW_DO", name=WORKFLOW),
+    ObjectClass(binding="ACTIVITY_DO", name=ACTIVITY),
+    ObjectClass(binding="TASK_QUEUE_DO", name=TASK_QUEUE),
+    ObjectClass(binding="TIMER_DO", name=TIMER),
+    ObjectClass(binding="HISTORY_DO", name=HISTORY),
+    ObjectClass(binding="VISIBILITY_DO", name=VISIBILITY),
+)
+QUEUE_BINDING: Final = "ACTIVITY_QUEUE"
+BUCKET_BINDING: Final = "BLOBS"
+SWEEP_CRON: Final = "*/5 * * * *"
+"""The recovery sweep costs next to nothing when there is nothing to recover, so it comes often."""
+
+QUEUE_BATCH_SIZE: Final = 10
+"""Messages of one batch share one invocation, its memory and its 15 minutes: the platform's own default."""
+QUEUE_BATCH_TIMEOUT_SECONDS: Final = 0
+"""Waiting for more messages would delay every activity."""
+QUEUE_RETRIES: Final = 10
+"""Deliveries fail while objects are reset; the default of 3 is spent by one bad deploy."""
+QUEUE_RETRY_DELAY_SECONDS: Final = 2
+
+
+def queue_name(worker: str) -> str:
+    """The queue of activity tasks of the Worker named ``worker``."""
+    return f"{worker}-activities"
+
+
+def dead_letter_queue_name(worker: str) -> str:
+    """Where its messages go that could not be delivered."""
+    return f"{worker}-activities-dead"
+
+
+def bucket_name(worker: str) -> str:
+    """The bucket of its closed histories."""
+    return f"{worker}-blobs"
+
+
+MIB: Final = 1024 * 1024
+
+GZIP_GOAL_BYTES: Final = MIB
+"""The project's own goal: a bigger Worker starts later."""
+GZIP_FREE_BYTES: Final = 3 * MIB
+GZIP_MAX_BYTES: Final = 10 * MIB
+"""Script size after compression on the free and the paid plan: the platform's page of limits."""
+RAW_MAX_BYTES: Final = 64 * MIB
+"""Script size before compression: the same page."""
+
+QUEUE_LIMITS: Final[tuple[tuple[str, int, int], ...]] = (
+    ("max_batch_size", 1, 100),
+    ("max_batch_timeout", 0, 60),
+    ("max_retries", 0, 100),
+    ("retry_delay", 0, 43_200),
+    ("max_concurrency", 1, 250),
+)
+"""Setting of a consumer, least, most: the platform's page of queue limits. Times are seconds."""
+DELIVERY_DELAY_SECONDS_MAX: Final = 43_200
+CPU_MILLISECONDS_MAX: Final = 300_000
+CRONS_FREE_MAX: Final = 5
