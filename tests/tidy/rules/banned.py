@@ -88,7 +88,23 @@ OWNERS: tuple[Owner, ...] = (
         "the SQLite host is where the clock, the entropy and the threads of one machine come in",
     ),
     Owner("edge_adapter/local/lock.py", ("os.getpid",), "the next process is told who has the database"),
+    Owner(
+        "edge_adapter/tooling/platform/cache.py",
+        ("asyncio.sleep", "os.environ"),
+        "where the user's cache is, and the wait for another process that fills it",
+    ),
+    Owner(
+        "edge_adapter/tooling/platform/local_edge.py",
+        ("asyncio.sleep",),
+        "the wait for a port that the process before has not let go",
+    ),
+    Owner(
+        "edge_adapter/tooling/platform/runner.py",
+        ("asyncio.sleep", "signal"),
+        "kills the platform's processes and waits until they are gone",
+    ),
     Owner("scenarios/world.py", ("asyncio.sleep",), "activities of the scenarios take virtual time"),
+    Owner("sim/ci.py", ("os.environ",), "CI systems say by their variables that they are there"),
     Owner(
         "sim/explore/machine.py",
         ("time.perf_counter_ns", "concurrent.futures", "multiprocessing"),
