@@ -24,6 +24,7 @@ from ..sim.failure_file import write_failure
 from ..sim.runner import run_and_keep
 from ..sim.scenario import Kind, Violation
 from ..sim.timeline_text import cut, duration_text
+from .chaos_annotations import annotate
 from .chaos_scenarios import Named
 from .errors import UsageError
 from .exit_codes import ExitCode
@@ -95,6 +96,8 @@ class Reporting:
             self._write_html(report, failures)
         if arguments.junit:
             _write(arguments.junit, self._junit(report, failures, commands))
+        sys.stdout.flush()
+        annotate(self._named, report, failures, commands, self._whole_command())
         if arguments.output == "json":
             found = {**self._as_json(report, failures, commands), "exit_code": int(code)}
             print(json.dumps(found, indent=2, ensure_ascii=False))

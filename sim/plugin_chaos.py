@@ -25,15 +25,16 @@ import pytest
 from ..runtime.durations import DurationLike, parse_duration
 from ..runtime.errors import InvalidArgumentError
 from .errors import TapeError
-from .explore import Campaign, CampaignReport, Outcome, make_strategy
+from .explore import Campaign, CampaignReport, Outcome, Progress, make_strategy
 from .explore.report import Summary
 from .failure import Failure, examine
 from .failure_file import read_failure, write_failure
 from .fault_text import parse_faults
 from .faults import FaultPlan
 from .plugin_run import async_function, marker_options
+from .plugin_terminal import COMMAND, KIND, LOCATION, MESSAGE, Status, status
 from .runner import run_scenario
-from .scenario import Scenario
+from .scenario import Kind, Scenario
 from .simulation import Simulation
 
 SEEDS_DEFAULT = 100
@@ -42,6 +43,7 @@ CURRENT: pytest.StashKey[Simulation] = pytest.StashKey()
 TOLD: pytest.StashKey[str] = pytest.StashKey()
 """Where an item keeps the story of its failure, for the report."""
 TITLE = "temporal-do chaos"
+STATUS_EVERY_NS = 100_000_000
 HEAL_AFTER = "365d"
 """A test's workflows may sleep for weeks, and faults are to strike all along; they end with the test."""
 _OPTIONS = ("seeds", "faults", "budget", "strategy", "strict", "allow_unreached", "heal_after", "settle")
@@ -66,8 +68,8 @@ class Wanted:
     strict: bool
     judges_reach: bool
     tape: str | None
-    single: int | str | None
-    """The one seed of --sim-seed."""
+    single: str | None
+    """The one seed of --sim-seed, if it is no number."""
 
 
 @contextmanager
@@ -76,7 +78,6 @@ def in_its_place(item: pytest.Function) -> Iterator[None]:
     original = item.obj
 
     def campaign(**_: Any) -> None:
-        __tracebackhide__ = True
         run_chaos(item, original)
 
     functools.update_wrapper(campaign, original)
@@ -89,13 +90,17 @@ def in_its_place(item: pytest.Function) -> Iterator[None]:
 
 
 def run_chaos(item: pytest.Function, test: Any) -> None:
-    """Run the campaign of one test. Raises what its smallest failing run raises, or fails the test."""
+    """Run the campaign of one test. Raises what its smallest failing run raises, or fails the test.
+
+    Frames are not hidden here: of a failure without a traceback pytest would say that all of it is hidden.
+    """
     caught: list[BaseException] = []
     scenario = _scenario(item, test, caught)
     wanted = _wanted(item, scenario)
     try:
-        report = _run(item, scenario, wanted)
-        failure = _examined(scenario, wanted, report)
+        with status(item.config) as shown:
+            report = _run(item, scenario, wanted, shown)
+            failure = _examined(scenario, wanted, report, shown)
     except (InvalidArgumentError, TapeError) as error:
         pytest.fail(f"@pytest.mark.chaos of {item.nodeid}: {error}", pytrace=False)
     finally:
@@ -106,6 +111,7 @@ def run_chaos(item: pytest.Function, test: Any) -> None:
     missed = [name for _, name in report.never_reached]
     if missed and report.judges_reach and wanted.judges_reach and failure is None:
         lines = "\n".join(f"  {name}" for name in missed)
+        _tell_machines(item, Kind.LIVENESS, f"in {report.runs} runs this was never reached:\n{lines}", "")
         pytest.fail(f"in {report.runs} runs this was never reached:\n{lines}", pytrace=False)
 
 
@@ -225,28 +231,30 @@ def _wanted(item: pytest.Function, scenario: Scenario) -> Wanted:
     seeds = config.getoption("--chaos-seeds") or options.get("seeds")
     if seeds is None and budget is None:
         seeds = SEEDS_DEFAULT
-    single = config.getoption("--sim-seed")
-    number = single is not None and re.fullmatch(r"-?\d+", single)
+    chosen = config.getoption("--sim-seed")
+    number = chosen is not None and re.fullmatch(r"-?\d+", chosen)
+    many = config.getoption("--chaos-seeds") is not None or config.getoption("--chaos-budget") is not None
+    one = chosen is not None and not many
     try:
         budget_ns = None if budget is None else parse_duration(budget, name="budget")
     except InvalidArgumentError as error:
         pytest.fail(f"@pytest.mark.chaos of {item.nodeid}: {error}", pytrace=False)
     return Wanted(
-        seeds=1 if single is not None else seeds,
-        budget_ns=None if single is not None else budget_ns,
-        first_seed=int(single) if number else 0,
+        seeds=1 if one else seeds,
+        budget_ns=None if one else budget_ns,
+        first_seed=int(chosen) if number else 0,
         strategy=options.get("strategy") or ("random" if "faults" in options else "swarm"),
         strict=bool(options.get("strict", False) or config.getoption("--sim-strict")),
-        judges_reach=single is None and not options.get("allow_unreached", False),
+        judges_reach=not one and not options.get("allow_unreached", False),
         tape=config.getoption("--chaos-tape"),
-        single=None if single is None or number else single,
+        single=None if number else chosen,
     )
 
 
 # --- running ---
 
 
-def _run(item: pytest.Function, scenario: Scenario, wanted: Wanted) -> CampaignReport:
+def _run(item: pytest.Function, scenario: Scenario, wanted: Wanted, shown: Status) -> CampaignReport:
     if wanted.tape is not None or wanted.single is not None:
         summary = Summary([scenario.name])
         which: dict[str, Any] = {"seed": wanted.single}
@@ -263,12 +271,31 @@ def _run(item: pytest.Function, scenario: Scenario, wanted: Wanted) -> CampaignR
         failures_max=1,
         first_seed=wanted.first_seed,
         strict=wanted.strict,
+        progress=_progress(shown),
     ).run()
 
 
-def _examined(scenario: Scenario, wanted: Wanted, report: CampaignReport) -> Failure | None:
+def _progress(shown: Status) -> Callable[[Progress], None] | None:
+    """What tells how far it is, some times a second."""
+    if not shown.on:
+        return None
+    last_ns = 0
+
+    def tell(progress: Progress) -> None:
+        nonlocal last_ns
+        if progress.elapsed_ns - last_ns >= STATUS_EVERY_NS:
+            last_ns = progress.elapsed_ns
+            done = f"{progress.done}/{progress.total}" if progress.total else str(progress.done)
+            shown.show(f"{done} seeds, {progress.runs_per_second:.0f}/s")
+
+    return tell
+
+
+def _examined(scenario: Scenario, wanted: Wanted, report: CampaignReport, shown: Status) -> Failure | None:
     if not report.failures:
         return None
+    if wanted.tape is None:
+        shown.show(f"shrinking the failure of seed {report.failures[0].result.seed} ...")
     return examine(
         scenario,
         report.failures[0],
@@ -290,16 +317,21 @@ def _tell(item: pytest.Function, wanted: Wanted, failure: Failure, caught: list[
     if failure.runs and failure.repeats:
         head += f", shrunk in {failure.runs} runs"
     story = f"{head}\n{failure.story(width=100, command=command)}"
-    item.user_properties += [
-        ("chaos_failed_seed", found.seed),
-        ("chaos_kind", failure.result.violations[0].kind.value),
-        ("chaos_command", command),
-    ]
+    item.user_properties += [("chaos_failed_seed", found.seed), (COMMAND, command)]
+    first = failure.result.violations[0]
+    _tell_machines(item, first.kind, first.message, first.location)
     error = caught[-1] if caught and failure.repeats else None
     if error is not None and isinstance(error, Exception):
         item.stash[TOLD] = story
         raise error
     pytest.fail(f"chaos: {story}", pytrace=False)
+
+
+def _tell_machines(item: pytest.Function, kind: Kind, message: str, location: str) -> None:
+    """Put into the report what JUnit XML and annotations are made of."""
+    if not location:
+        location = f"{item.path}:{(item.location[1] or 0) + 1}"
+    item.user_properties += [(KIND, kind.value), (MESSAGE, message), (LOCATION, location)]
 
 
 def _command(item: pytest.Function, wanted: Wanted, failure: Failure) -> str:

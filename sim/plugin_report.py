@@ -93,7 +93,8 @@ def shorten_traceback(excinfo: pytest.ExceptionInfo[BaseException], config: pyte
 
     --full-trace leaves everything in.
     """
-    if config.getoption("fulltrace"):
+    without_any = isinstance(excinfo.value, pytest.fail.Exception) and not excinfo.value.pytrace
+    if config.getoption("fulltrace") or without_any:
         return
     error: BaseException | None = excinfo.value
     seen: list[BaseException] = []

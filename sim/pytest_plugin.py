@@ -40,7 +40,11 @@ CHAOS_MARKER = (
 def pytest_addoption(parser: pytest.Parser) -> None:
     """The options, all under one heading."""
     group = parser.getgroup("temporal-do", "simulated workflows")
-    group.addoption("--sim-seed", metavar="SEED", help="run every simulation with this seed")
+    group.addoption(
+        "--sim-seed",
+        metavar="SEED",
+        help="run every simulation with this seed; with --chaos-seeds or --chaos-budget: begin chaos tests here",
+    )
     group.addoption(
         "--sim-seeds",
         type=int,
@@ -80,11 +84,32 @@ def pytest_configure(config: pytest.Config) -> None:
     chaos_seeds = config.getoption("--chaos-seeds")
     if chaos_seeds is not None and chaos_seeds < 1:
         raise pytest.UsageError(f"--chaos-seeds takes a number from 1 on, not {chaos_seeds}")
+    budget = config.getoption("--chaos-budget")
+    if budget is not None:
+        _check_budget(budget)
+    first = config.getoption("--sim-seed")
+    if first is not None and (chaos_seeds, budget) != (None, None):
+        if not first.removeprefix("-").isdecimal():
+            raise pytest.UsageError(
+                f"--sim-seed {first!r} is no number: it goes without --chaos-seeds and --chaos-budget"
+            )
     seeds = config.getoption("--sim-seeds")
     if seeds is not None and seeds < 1:
         raise pytest.UsageError(f"--sim-seeds takes a number from 1 on, not {seeds}")
     if seeds is not None and config.getoption("--sim-seed") is not None:
         raise pytest.UsageError("--sim-seed runs one seed and --sim-seeds many: give one of them")
+
+
+def _check_budget(text: str) -> None:
+    from ..runtime.durations import parse_duration
+    from ..runtime.errors import InvalidArgumentError
+
+    try:
+        given = parse_duration(text, name="--chaos-budget")
+    except InvalidArgumentError as error:
+        raise pytest.UsageError(f"--chaos-budget: {error}") from None
+    if given < 1:
+        raise pytest.UsageError(f"--chaos-budget: a time above 0, not {text!r}")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -178,3 +203,12 @@ def pytest_runtest_makereport(
     elif report.failed:
         add_section(report, item, simulation)
     return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell GitHub's runner of chaos tests that failed."""
+    failed = terminalreporter.stats.get("failed", ())
+    if any(name == "chaos_kind" for report in failed for name, _ in getattr(report, "user_properties", ())):
+        from .plugin_terminal import annotate
+
+        annotate(terminalreporter)

@@ -186,7 +186,51 @@ def test_options_say_how_many_seeds_and_how_long(pytester: pytest.Pytester) -> N
     )
     pytester.runpytest_inprocess("--chaos-seeds", "7").assert_outcomes(passed=2)
     pytester.runpytest_inprocess("--chaos-budget", "50ms", "--sim-seeds", "2").assert_outcomes(passed=2)
-    assert pytester.runpytest_inprocess("--chaos-seeds", "0").ret == pytest.ExitCode.USAGE_ERROR
+
+
+def test_fresh_seeds_begin_where_the_options_say(pytester: pytest.Pytester) -> None:
+    _write(
+        pytester,
+        """
+        seen = []
+
+        @pytest.mark.chaos(seeds=50)
+        async def test_it(sim):
+            seen.append(sim.seed)
+
+        def test_what_was_seen(request):
+            print("seeds:", sorted({*seen}))
+        """,
+    )
+
+    def seeds(*words: str) -> str:
+        result = pytester.runpytest_inprocess("-rA", *words)
+        result.assert_outcomes(passed=2)
+        (line,) = [line for line in result.stdout.lines if line.startswith("seeds: ")]
+        return line.removeprefix("seeds: ")
+
+    assert seeds("--chaos-seeds", "3", "--sim-seed", "1000") == "[1000, 1001, 1002]"
+    assert seeds("--sim-seed", "1000") == "[1000]"
+    assert seeds("--chaos-budget", "1ms", "--sim-seed", "1000") == "[1000]"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--chaos-seeds", "0"), "--chaos-seeds takes a number from 1 on, not 0"),
+        (("--chaos-seeds", "many"), "invalid int value: 'many'"),
+        (("--chaos-budget", "soon"), "--chaos-budget: "),
+        (("--chaos-budget", "0s"), "--chaos-budget: "),
+        (("--chaos-seeds", "5", "--sim-seed", "monday"), "'monday' is no number"),
+    ],
+)
+def test_options_that_make_no_sense_say_why_and_run_nothing(
+    pytester: pytest.Pytester, words: tuple[str, ...], said: str
+) -> None:
+    _write(pytester, "@pytest.mark.chaos\nasync def test_it(sim):\n    pass\n")
+    result = pytester.runpytest_inprocess(*words)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert said in result.stderr.str()
 
 
 def test_the_sim_marker_still_says_how_the_world_is_made(pytester: pytest.Pytester) -> None:
