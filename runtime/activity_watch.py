@@ -30,7 +30,9 @@ RETRY_PAUSE_SECONDS_MAX: Final = 10.0
 CANCEL: Final = "cancel"
 STALE: Final = "stale"
 TIME: Final = "time"
-"""Why an attempt must stop: it was asked to, its token is no longer the current one, its time is up."""
+SHUTDOWN: Final = "shutdown"
+"""Why an attempt must stop: it was asked to, its token is no longer the current one, its time is up, its
+worker ends."""
 
 
 class AttemptWatch:

@@ -23,7 +23,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final
 
 from .activity import ActivityInfo, CompleteAsync, current_attempt, make_task_token
-from .activity_watch import CANCEL, STALE, TIME, AttemptWatch, pause
+from .activity_watch import CANCEL, SHUTDOWN, STALE, TIME, AttemptWatch, pause
 from .actor import Refusal
 from .errors import ControlSignal, HostError
 from .failure_errors import ApplicationError, CancelledError
@@ -119,6 +119,14 @@ class Attempt:
             start.cancel()
             watch.close()
 
+    def interrupt(self) -> None:
+        """The worker ends before the attempt does: ask user code to stop, and give the attempt back.
+
+        The attempt has failed then, and the retry policy decides what follows. What a sync function in a
+        thread still does is not heard of.
+        """
+        self._stop(SHUTDOWN)
+
     # --- user code ---
 
     async def _outcome(self) -> Any:
@@ -172,6 +180,9 @@ class Attempt:
     def _cancelled_outcome(self, error: asyncio.CancelledError) -> Any:
         if self._stop_reason == CANCEL:
             return ReportActivityCanceled(token=self._leased.token, identity=self._identity)
+        if self._stop_reason == SHUTDOWN:
+            text = "the worker was stopped before the activity had ended"
+            return self._failed(ApplicationError(text, type="WorkerStopped"))
         if self._stop_reason:
             return None
         if self._task is not None and self._task.cancelling():
@@ -217,7 +228,8 @@ class Attempt:
         """Ask user code to stop; a later reason may be a stronger one."""
         if self._stop_reason in _FINAL or self._stop_reason == reason:
             return
-        self._stop_reason = reason
+        if not (reason == SHUTDOWN and self._stop_reason == CANCEL):  # else it does what it was asked to do
+            self._stop_reason = reason
         for waiter in self._waiters:
             if not waiter.done():
                 waiter.set_result(None)

@@ -175,9 +175,15 @@ class Deployment:
             key = task_queue_key(body.namespace, body.task_queue)
             await _accepted(host, key, ParkActivityTask(task=body))
             return
-        leased = await self._lease(host, body)
-        if leased is not None:
-            run(self.attempt(host, body.activity_key, leased).run())
+        attempt = await self.take(host, body)
+        if attempt is not None:
+            run(attempt.run())
+
+    async def take(self, host: Host, task: ActivityTask) -> Attempt | None:
+        """Lease ``task``: the attempt to be run now, or None if it has no work for us. Raises HostError when
+        nobody can say; the task comes again then."""
+        leased = await self._lease(host, task)
+        return None if leased is None else self.attempt(host, task.activity_key, leased)
 
     def attempt(self, host: Host, activity_key: str, leased: Leased) -> Attempt:
         """The attempt that runs what was leased: the mock, the registered function, or the failure that says

@@ -11,7 +11,7 @@ A lease that runs out means that the worker died: the attempt has failed with a 
 the lease is the worker's own heartbeat, and it counts against ``maximum_attempts``. A lease is not the
 activity's heartbeat: it needs no cooperation of user code. A task that no worker leased goes to the queue
 again after a while, with the same token, since queues may lose messages for good; not while a TaskQueueDO
-holds it.
+holds it. A TaskQueueDO hears when what it holds waits no longer, and when it holds what does not wait.
 
 Must not import a clock, a host or the worker side.
 """
@@ -47,6 +47,7 @@ from ..messages.activity import (
     ReportActivityCanceled,
     ScheduleActivityTask,
 )
+from ..messages.task_queue import ActivityUnparked
 from ..messages.workflow import ActivityResolved, Poke
 from ..records import evolve
 from .activity_retry import DEFAULT_POLICY, NOT_ENOUGH_TIME, next_attempt, timeout_failure
@@ -165,11 +166,17 @@ def _receive(state: ActivityState, message: Any, turn: Turn) -> Any:
     kind = type(message)
     name = TRANSITIONS.get((phase, kind))
     if name is None:
-        # A fact that comes twice, or after the end, has done its work.
-        return OK if kind in _FACTS else _refusal(phase)
+        return _too_late(state, message, turn) if kind in _FACTS else _refusal(phase)
     if phase is not FINISHED and hasattr(message, "token") and message.token != state.attempt.token:
-        return OK if kind in _FACTS else _stale()
+        return _too_late(state, message, turn) if kind in _FACTS else _stale()
     return _HANDLERS[name](state, message, turn)
+
+
+def _too_late(state: ActivityState, message: Any, turn: Turn) -> Any:
+    """A fact that comes twice, or after the end, has done its work; but what is parked must not stay so."""
+    if type(message) is ActivityParked and message.parked_with:
+        turn.send(message.parked_with, ActivityUnparked(activity_key=state.key, token=message.token))
+    return OK
 
 
 def _wake(state: ActivityState, message: Any, turn: Turn) -> Any:
@@ -230,6 +237,7 @@ def _enqueue(state: ActivityState, turn: Turn) -> None:
         task_queue=spec.task_queue,
         activity_key=state.key,
         token=state.attempt.token,
+        attempt=state.attempt.number,
     )
     turn.enqueue(ACTIVITY_QUEUE, task)
 
@@ -254,6 +262,14 @@ def _dispatch_again(state: ActivityState, message: DispatchActivity, turn: Turn)
     return OK
 
 
+def _unpark(state: ActivityState, turn: Turn) -> None:
+    """The attempt waits no longer: if a TaskQueueDO holds its task, it hears of it."""
+    attempt = state.attempt
+    if attempt.phase == SCHEDULED and attempt.redispatch_ns is None:
+        holder = task_queue_key(state.spec.namespace, state.spec.task_queue)
+        turn.send(holder, ActivityUnparked(activity_key=state.key, token=attempt.token))
+
+
 def _redispatch(state: ActivityState, _: Any, turn: Turn) -> None:
     attempt = state.attempt
     delay_ns = min(2 * attempt.redispatch_delay_ns, REDISPATCH_DELAY_MAX_NS)
@@ -268,6 +284,7 @@ def _redispatch(state: ActivityState, _: Any, turn: Turn) -> None:
 
 def _lease(state: ActivityState, message: LeaseActivity, turn: Turn) -> Any:
     waiting = state.attempt
+    _unpark(state, turn)
     attempt = Attempt(
         number=waiting.number,
         phase=STARTED,
@@ -477,6 +494,7 @@ def _abandon(state: ActivityState, message: AbandonActivityTask, turn: Turn) -> 
 
 
 def _bury(state: ActivityState, turn: Turn, outcome: str) -> None:
+    _unpark(state, turn)
     tombstone = Tombstone(token=state.attempt.token, outcome=outcome, expires_ns=turn.now + RETENTION_NS)
     turn.drop_table(TABLE)
     turn.put(TABLE, "tombstone", tombstone)

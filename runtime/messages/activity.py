@@ -56,12 +56,13 @@ class AbandonActivityTask:
 
 @record
 class ActivityTask:
-    """What travels on the queue: a reference, never the input."""
+    """What travels on the queue: a reference, never the input. ``attempt`` tells an old copy from a newer."""
 
     namespace: str
     task_queue: str
     activity_key: str
     token: str
+    attempt: int = 0
 
 
 @record
@@ -164,9 +165,11 @@ class DeferActivity:
 
 @record
 class ActivityParked:
-    """From a TaskQueueDO: it holds the task of this attempt until a worker polls; stop redispatching it."""
+    """From the TaskQueueDO ``parked_with``: it holds the task of this attempt until a worker takes it; stop
+    redispatching it, and say so when the attempt waits no longer (ActivityUnparked)."""
 
     token: str
+    parked_with: str = ""
 
 
 @record

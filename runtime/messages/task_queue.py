@@ -1,4 +1,5 @@
-"""What a TaskQueueDO is told: tasks that nobody polls are parked with it. Records only."""
+"""What a TaskQueueDO is told: tasks that nobody takes are parked with it, external workers poll for them.
+Records only."""
 
 from __future__ import annotations
 
@@ -39,3 +40,46 @@ class WorkerStopped:
     namespace: str
     task_queue: str
     identity: str = ""
+
+
+@record
+class ActivityUnparked:
+    """From an ActivityDO: its attempt ``token`` waits for a worker no longer; forget the task."""
+
+    activity_key: str
+    token: str
+
+
+@record
+class PollActivityTasks:
+    """From an external worker: has it anything for me? Answered by :class:`PolledActivityTasks`, at once or
+    when a task comes, after ``wait_ns`` at the latest.
+
+    ``poll_id`` is the request id: while nobody knows what became of a poll it is made again with the same
+    one, and gets the same tasks. ``max_tasks``: so many are welcome.
+    """
+
+    namespace: str
+    task_queue: str
+    poll_id: str
+    identity: str = ""
+    wait_ns: int = 0
+    max_tasks: int = 1
+
+
+@record
+class PolledActivityTasks:
+    """Tasks, longest waiting first; none: nothing came. Lease each with its ActivityDO within seconds, or it
+    is given to another poll."""
+
+    tasks: tuple[ActivityTask, ...] = ()
+
+
+@record
+class LeavePoll:
+    """From an external worker that goes away while its poll is open: what that poll was given may be given to
+    another at once."""
+
+    namespace: str
+    task_queue: str
+    poll_id: str

@@ -105,7 +105,7 @@ def test_scheduling_puts_one_reference_on_the_queue_and_a_repeat_nothing() -> No
     (entry,) = driver.sent
     assert (entry.queue, entry.receiver) == (True, "activities")
     assert entry.body == ActivityTask(
-        namespace="default", task_queue="main", activity_key=driver.key, token=token(driver)
+        namespace="default", task_queue="main", activity_key=driver.key, token=token(driver), attempt=1
     )
 
 
