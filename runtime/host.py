@@ -56,8 +56,12 @@ class Host(Protocol):
         """Put ``body`` on a queue: at least once, in no particular order, after ``delay_ns``."""
         ...
 
-    async def put_blob(self, key: str, data: bytes) -> None:
-        """Store ``data`` under ``key`` in the object store, replacing what was there."""
+    async def put_blob(self, key: str, data: bytes, *, only_if_absent: bool = False) -> bool:
+        """Store ``data`` under ``key`` in the object store, replacing what was there.
+
+        ``only_if_absent``: store it only if nothing is there. False: something is, and it was left as it is;
+        it may be what an earlier call of unknown outcome has stored.
+        """
         ...
 
     async def get_blob(self, key: str) -> bytes | None:

@@ -99,6 +99,9 @@ class ObjectAlarm:
             if self._doomed:
                 self._fail()
                 return
+            if self.object.incarnation is None and platform.is_cold(self.object):
+                self._watch(self.object.cold_until_ns)
+                return
             fault = platform.strike("alarm", self.object.key)
             if fault == "late_alarm":
                 delay_ns = faults.delay_ns(f"late_alarm:{self.object.key}", faults.plan.alarm_ns_max)

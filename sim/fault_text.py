@@ -10,7 +10,8 @@ import json
 from collections.abc import Callable
 
 from ..runtime.errors import InvalidArgumentError
-from .faults import FAULTS, FaultPlan
+from .fault_table import FAULTS
+from .faults import FaultPlan
 
 RATE_DEFAULT = 10_000
 """Per million, of a single fault without a rate of its own."""

@@ -1,14 +1,12 @@
-"""Faults: what may go wrong, where, how often - and the plan that says so.
+"""Fault plans: how often each of those in ``fault_table`` strikes - and the plan that says so.
 
-Owns: the table of faults (one row each: its name, the choice point where it strikes, the reference into the
-catalogue of platform faults) and the choosing. Every fault is off by default. A plan gives rates per million
-per choice point, storms (windows of time with higher rates), and placements: "at the k-th commit of this
+Owns: the plan and the choosing. Every fault is off by default. A plan gives rates per million per choice
+point, storms (windows of time with higher rates), and placements: "at the k-th commit of this
 object". Plans combine with ``|``.
 
 Invariants: at a choice point at most one fault strikes; which one is a choice under the label
 ``<point>:<key>`` (0: none), so faults of one object shift nothing for another; a point whose rates are all 0
-draws nothing; the position of a fault in the table is part of the tape format, so new rows go to the end of
-their point.
+draws nothing.
 
 Must not import: the platform, which asks ``Faults.strike`` and carries the faults out.
 """
@@ -24,104 +22,15 @@ import attrs
 from ..runtime.durations import DAY, MINUTE, SECOND, DurationLike, parse_duration
 from ..runtime.errors import InvalidArgumentError
 from .choices import MILLION, Choices
+from .fault_table import LOSSES, POINT_OF, POINTS
 
 if TYPE_CHECKING:
     from .scheduler import Scheduler, Timer
 
 
-@attrs.frozen
-class Fault:
-    """One row of the table: ``point`` is where it is decided, ``reference`` its number in the catalogue."""
-
-    name: str
-    point: str
-    reference: str
-    what: str
-
-
-FAULTS: tuple[Fault, ...] = (
-    Fault("lost_request", "request", "G10", "the message never arrives; the sender's outcome is unknown"),
-    Fault(
-        "slow_request", "request", "G10", "the message takes its time; order per sender and receiver is kept"
-    ),
-    Fault("overload", "deliver", "G8", "the receiver turns the call away unseen; the outcome is unknown"),
-    Fault("evict", "deliver", "G6", "an idle object has lost its memory when the message arrives"),
-    Fault(
-        "reset", "deliver", "G7", "the object loses memory and all calls in flight just before the message"
-    ),
-    Fault(
-        "zombie",
-        "deliver",
-        "G12",
-        "a new incarnation takes the message; the old one goes on, unable to commit",
-    ),
-    Fault("crash_before_commit", "commit", "G1", "the object dies; nothing of this turn is durable"),
-    Fault("crash_in_doubt", "commit", "G3", "the object dies; the turn is durable or not, either way"),
-    Fault("crash_after_commit", "commit", "G2", "the object dies with the turn durable and nobody told"),
-    Fault("slow_commit", "commit", "G5", "the turn becomes durable late"),
-    Fault("crash_before_reply", "reply", "G2", "the object dies with the answer ready"),
-    Fault("lost_reply", "reply", "G10", "the answer never arrives; the sender's outcome is unknown"),
-    Fault("slow_reply", "reply", "G10", "the answer takes its time"),
-    Fault("late_alarm", "alarm", "G17", "the alarm goes off late"),
-    Fault("duplicate_alarm", "alarm_done", "G18", "the handled alarm goes off once more"),
-    Fault("lost_send", "enqueue", "G26", "the queue reports an error and has not stored the message"),
-    Fault("ambiguous_send", "enqueue", "G26", "the queue reports an error and has stored the message"),
-    Fault("duplicate_message", "message", "G22", "the message is delivered twice"),
-    Fault("slow_message", "delivery", "G23", "the message is delivered late, after others"),
-    Fault("lost_ack", "ack", "G22", "the consumer's acknowledgement is lost: the message comes again"),
-    Fault(
-        "worker_crash_before_call", "worker", "G31", "a worker process dies before a call it wanted to make"
-    ),
-    Fault(
-        "worker_crash_after_call", "worker", "G31", "a worker process dies after a call, without its answer"
-    ),
-    Fault("lost_put", "put_blob", "G28", "the object store reports an error and has stored nothing"),
-    Fault("ambiguous_put", "put_blob", "G28", "the object store reports an error and has stored the data"),
-    Fault("failed_get", "get_blob", "G28", "the object store reports an error"),
-    Fault("broken_stub", "request", "G13", "the sender's way to this receiver is broken for a while"),
-    Fault(
-        "isolate_reset", "deliver", "G7", "every object of the receiver's isolate loses its memory at once"
-    ),
-    Fault("code_update", "deliver", "G9", "the receiver is reset because its code was updated"),
-    Fault(
-        "version_skew",
-        "deliver",
-        "G9",
-        "the receiver runs the code before the last update for a while; it refuses rows of the newer one",
-    ),
-    Fault(
-        "failed_commit",
-        "commit",
-        "G4",
-        "the commit fails: the object is reset and all its callers hear of it",
-    ),
-    Fault("failed_alarm", "alarm", "G19", "the handler exceeds a limit; the seventh time the alarm vanishes"),
-    Fault("exhausted_alarm", "alarm", "G19", "every run of this alarm fails, until it vanishes"),
-    Fault("stuck_alarm", "alarm", "G20", "the alarm does not go off until the object sets it anew"),
-    Fault("batched_message", "delivery", "G23", "the message waits for others: one worker gets all of them"),
-    Fault("twin_delivery", "delivery", "G27", "two consumers get the message at the same moment"),
-    Fault("expired_message", "delivery", "G25", "the message's retention is over: it vanishes"),
-    Fault("dead_letter", "redelivery", "G25", "no retry is left: the message is given up, or a dead letter"),
-    Fault("throttled_put", "put_blob", "G28", "too many writes to one key: refused for a second"),
-    Fault("missed_cron", "cron", "G30", "the cron trigger does not run"),
-    Fault("late_cron", "cron", "G30", "the cron trigger runs late"),
-    Fault("twice_cron", "cron", "G30", "the cron trigger runs twice at once"),
-    Fault("overlapping_cron", "cron", "G30", "the cron trigger runs again while its first run may go on"),
-    Fault("clock_skew", "clock", "G32", "the machine of a new incarnation has a clock that is off"),
-)
-
-LOSSES: tuple[str, ...] = ("failed_alarm", "exhausted_alarm", "stuck_alarm", "expired_message", "dead_letter")
-"""What the platform may lose for good; the recovery sweep is there for it."""
-
-POINTS: dict[str, tuple[str, ...]] = {}
-for _fault in FAULTS:
-    POINTS[_fault.point] = (*POINTS.get(_fault.point, ()), _fault.name)
-_POINT_OF = {fault.name: fault.point for fault in FAULTS}
-
-
 def _known(name: str) -> str:
-    if name not in _POINT_OF:
-        raise InvalidArgumentError(f"{name!r} is no fault; there are: {', '.join(_POINT_OF)}")
+    if name not in POINT_OF:
+        raise InvalidArgumentError(f"{name!r} is no fault; there are: {', '.join(POINT_OF)}")
     return name
 
 
@@ -143,7 +52,7 @@ def _rates(given: Mapping[str, int]) -> dict[str, int]:
         _known(name)
         if not isinstance(rate, int) or not 0 <= rate <= MILLION:
             raise InvalidArgumentError(f"the rate of {name} is a whole number per million, not {rate!r}")
-    return {name: given[name] for name in _POINT_OF if given.get(name)}
+    return {name: given[name] for name in POINT_OF if given.get(name)}
 
 
 @attrs.frozen(kw_only=True)
@@ -172,8 +81,9 @@ class FaultPlan:
     ``rates``: fault name -> per million of the times its point is reached. ``placements``: faults at exact
     places. ``storms``: windows with rates of their own. ``limit``: at most so many faults strike by rate
     (None: no limit). Delays are at most ``latency_ns_max`` (messages and replies, default 1 s),
-    ``commit_ns_max`` (5 s), ``alarm_ns_max`` (60 s), ``queue_ns_max`` (60 s), ``cron_ns_max`` (10 min);
-    clocks are off by at most ``skew_ns_max`` (1 s), versions for at most ``version_skew_ns_max`` (1 min).
+    ``commit_ns_max`` (5 s), ``alarm_ns_max`` (60 s), ``queue_ns_max`` (60 s), ``cron_ns_max`` (10 min),
+    ``cold_ns_max`` (5 s); clocks are off by at most ``skew_ns_max`` (1 s), versions for at most
+    ``version_skew_ns_max`` (1 min).
     """
 
     rates: Mapping[str, int] = attrs.field(factory=dict, converter=_rates)
@@ -187,6 +97,7 @@ class FaultPlan:
     cron_ns_max: int = 10 * MINUTE
     skew_ns_max: int = SECOND
     version_skew_ns_max: int = MINUTE
+    cold_ns_max: int = 5 * SECOND
 
     def __bool__(self) -> bool:
         """Can anything go wrong?"""
@@ -201,22 +112,25 @@ class FaultPlan:
 
     @classmethod
     def evictions(cls, per_million: int = 100_000) -> FaultPlan:
-        """Idle objects lose their memory."""
-        return cls(rates={"evict": per_million})
+        """Idle objects lose their memory, and take their time to come back."""
+        return cls(rates={"evict": per_million, "cold_start": per_million})
 
     @classmethod
     def network(cls, per_million: int = 20_000, *, latency: DurationLike = "1s") -> FaultPlan:
-        """Requests and replies are lost or take up to ``latency``; receivers are overloaded; stubs break."""
+        """Requests and replies are lost, doubled, overtaken or take up to ``latency``; receivers are
+        overloaded; stubs break; callers disconnect."""
         names = ("lost_request", "slow_request", "overload", "lost_reply", "slow_reply", "broken_stub")
-        return cls(
-            rates=dict.fromkeys(names, per_million), latency_ns_max=parse_duration(latency, name="latency")
+        rates = dict.fromkeys(
+            (*names, "duplicate_request", "overtaken_request", "caller_disconnect"), per_million
         )
+        return cls(rates=rates, latency_ns_max=parse_duration(latency, name="latency"))
 
     @classmethod
     def queue(cls, per_million: int = 50_000, *, delay: DurationLike = "60s") -> FaultPlan:
-        """Queue messages are duplicated, delayed (hence reordered), batched and redelivered; sends fail."""
+        """Queue messages are duplicated, delayed (hence reordered), batched and redelivered; sends and
+        consumers fail."""
         names = ("lost_send", "ambiguous_send", "duplicate_message", "slow_message", "lost_ack")
-        rates = dict.fromkeys((*names, "batched_message", "twin_delivery"), per_million)
+        rates = dict.fromkeys((*names, "batched_message", "twin_delivery", "throwing_consumer"), per_million)
         return cls(rates=rates, queue_ns_max=parse_duration(delay, name="delay"))
 
     @classmethod
@@ -232,9 +146,9 @@ class FaultPlan:
 
     @classmethod
     def storage(cls, per_million: int = 50_000) -> FaultPlan:
-        """Commits are slow or fail, and so does the object store."""
-        names = ("slow_commit", "failed_commit", "lost_put", "ambiguous_put", "throttled_put", "failed_get")
-        return cls(rates=dict.fromkeys(names, per_million))
+        """Commits are slow, stuck or fail, and so does the object store, where twins race."""
+        names = ("slow_commit", "failed_commit", "stuck_section", "lost_put", "ambiguous_put")
+        return cls(rates=dict.fromkeys((*names, "throttled_put", "failed_get", "lost_race"), per_million))
 
     @classmethod
     def zombies(cls, per_million: int = 10_000) -> FaultPlan:
@@ -293,7 +207,7 @@ class FaultPlan:
         """A plan drawn from ``choices`` (labels ``swarm:...``): about half of the faults called ``names``
         (None: all) are on, each with one of ``rates``; sometimes there is a storm of those that share a
         point."""
-        wanted = tuple(_POINT_OF) if names is None else tuple(_known(name) for name in names)
+        wanted = tuple(POINT_OF) if names is None else tuple(_known(name) for name in names)
         drawn: dict[str, int] = {}
         for name in wanted:
             level = choices.draw(f"swarm:{name}", 2 * len(rates)) - len(rates)
@@ -301,16 +215,16 @@ class FaultPlan:
                 drawn[name] = rates[level]
         storms: tuple[Storm, ...] = ()
         if choices.draw("swarm:storm", 4) == 3:
-            points = sorted({_POINT_OF[name] for name in wanted})
+            points = sorted({POINT_OF[name] for name in wanted})
             point = points[choices.draw("swarm:storm:point", len(points))]
-            struck = [name for name in wanted if _POINT_OF[name] == point]
+            struck = [name for name in wanted if POINT_OF[name] == point]
             storms = (Storm(rates=dict.fromkeys(struck, 800_000 // len(struck))),)
         return cls(rates=drawn, storms=storms)
 
     @classmethod
     def everything(cls, per_million: int = 10_000) -> FaultPlan:
         """Every fault of the table at one rate."""
-        return cls(rates=dict.fromkeys(_POINT_OF, per_million))
+        return cls(rates=dict.fromkeys(POINT_OF, per_million))
 
     @classmethod
     def at(cls, fault: str, key: str = "*", occurrence: int = 1) -> FaultPlan:
@@ -339,6 +253,7 @@ class FaultPlan:
             cron_ns_max=max(self.cron_ns_max, other.cron_ns_max),
             skew_ns_max=max(self.skew_ns_max, other.skew_ns_max),
             version_skew_ns_max=max(self.version_skew_ns_max, other.version_skew_ns_max),
+            cold_ns_max=max(self.cold_ns_max, other.cold_ns_max),
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -428,7 +343,7 @@ class Faults:
         """Add placements to the run; their occurrences count from now."""
         for placement in placements:
             waiting = [placement, placement.occurrence]
-            self._pending.setdefault(_POINT_OF[placement.fault], []).append(waiting)
+            self._pending.setdefault(POINT_OF[placement.fault], []).append(waiting)
 
     def strike(self, point: str, key: str) -> str:
         """The name of the fault that strikes ``key`` at ``point`` now, or ""."""

@@ -80,11 +80,12 @@ class SimHost(Life):
             await self.never()
         self.platform.queues.put(self, queue, body, delay_ns)
 
-    async def put_blob(self, key: str, data: bytes) -> None:
-        """Store ``data``. Raises HostError: it may be stored or not."""
+    async def put_blob(self, key: str, data: bytes, *, only_if_absent: bool = False) -> bool:
+        """Store ``data``; False: only if nothing was there, and something is. Raises HostError: it may be
+        stored or not."""
         if self.state == DEAD:
             await self.never()
-        self.platform.blobs.put(self, key, data)
+        return self.platform.blobs.put(self, key, data, only_if_absent)
 
     async def get_blob(self, key: str) -> bytes | None:
         """The bytes stored under ``key``, or None. Raises HostError."""

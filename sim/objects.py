@@ -3,9 +3,10 @@
 Fault model. The committed rows survive everything; a commit is all or nothing. Memory, calls in flight and
 what was not committed vanish with the incarnation. An incarnation can die before its commit, with the commit
 in doubt (the rows are durable or not; nobody knows before the next incarnation reads them), after it and
-before anything was said, and whenever it is idle. A commit may be slow, or fail and take the object with it.
-An object may come up on code that is older than its rows and refuse them. A superseded incarnation (zombie)
-never commits. At most one incarnation can commit at any time. Its machine's clock may be off.
+before anything was said, and whenever it is idle. A commit may be slow, or fail and take the object with it,
+at once or after it has hung for ``GATE_TIMEOUT_NS``. An object may take its time to start, and may come up on
+code that is older than its rows and refuse them. A superseded incarnation (zombie) never commits. At most one
+incarnation can commit at any time. Its machine's clock may be off.
 
 Invariants: rows are immutable records, so handing them out shares nothing that can change; in strict mode
 what is stored are bytes, and every read decodes them anew.
@@ -19,6 +20,7 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..runtime.actor import Actor
+from ..runtime.durations import SECOND
 from ..runtime.errors import Evicted, NewerSchemaError
 from ..runtime.host import Commit, RowKey, Tables
 from ..runtime.records import decode, encode
@@ -31,12 +33,17 @@ if TYPE_CHECKING:
     from .platform import Platform
 
 
+GATE_TIMEOUT_NS = 30 * SECOND
+"""So long an object waits for its storage, or for a section of its own code, before it is reset."""
+
+
 class SimObject:
     """One durable object as the platform keeps it: what is durable, and who embodies it now."""
 
     __slots__ = (
         "actor",
         "alarm",
+        "cold_until_ns",
         "incarnation",
         "incarnations",
         "key",
@@ -56,6 +63,8 @@ class SimObject:
         self.alarm = alarm
         self.old_code_until_ns = 0
         """Until then it runs code that is older than its rows."""
+        self.cold_until_ns = 0
+        """Not before then it starts; 0: whenever somebody wants it."""
 
     def apply(self, commit: Commit, strict: bool) -> None:
         """Make the rows of one commit durable."""
@@ -164,6 +173,8 @@ class SimObjectHost(SimHost):
                 await self.fenced()
             self._commit(commit)
             return
+        if fault == "stuck_section":
+            await platform.delay(GATE_TIMEOUT_NS)
         if fault == "crash_after_commit" or (
             fault == "crash_in_doubt" and faults.coin(f"crash_in_doubt:{self.name}")
         ):

@@ -20,10 +20,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ..runtime.durations import MILLISECOND, SECOND
+from ..runtime.durations import MILLISECOND
 from ..runtime.host import Commit
 from .lives import DEAD, LIVE
-from .objects import SimObject, SimObjectHost
+from .objects import GATE_TIMEOUT_NS, SimObject, SimObjectHost
 
 if TYPE_CHECKING:
     from .platform import Platform
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 COMMIT_NS_MIN = 5 * MILLISECOND
 COMMIT_MILLISECONDS = 50
 """A commit takes ``COMMIT_NS_MIN`` and up to so many milliseconds more: the round trip to the followers."""
-GATE_TIMEOUT_NS = 30 * SECOND
 
 
 class Unit:
@@ -63,10 +62,12 @@ class PipelinedHost(SimObjectHost):
         faults = platform.faults
         fate = "" if faults is None else platform.strike("commit", self.name)
         delay_ns = COMMIT_NS_MIN + MILLISECOND * platform.choices.draw(
-            f"commit:{self.name}", COMMIT_MILLISECONDS
+            f"commit_ns:{self.name}", COMMIT_MILLISECONDS
         )
         if faults is not None and fate == "slow_commit":
             delay_ns += faults.delay_ns(f"slow_commit:{self.name}", faults.plan.commit_ns_max)
+        if fate == "stuck_section":
+            delay_ns = GATE_TIMEOUT_NS
         if delay_ns > GATE_TIMEOUT_NS:
             delay_ns, fate = GATE_TIMEOUT_NS, "storage operation exceeded its timeout"
         due_ns = platform.now() + delay_ns
@@ -121,9 +122,9 @@ class PipelinedHost(SimObjectHost):
         await self.gate()
         await super().enqueue(queue, body, delay_ns)
 
-    async def put_blob(self, key: str, data: bytes) -> None:
+    async def put_blob(self, key: str, data: bytes, *, only_if_absent: bool = False) -> bool:
         await self.gate()
-        await super().put_blob(key, data)
+        return await super().put_blob(key, data, only_if_absent=only_if_absent)
 
     async def get_blob(self, key: str) -> bytes | None:
         await self.gate()

@@ -50,6 +50,8 @@ ZOMBIE_GRACE_NS = 30_000_000_000
 ISOLATES = 8
 """So many isolates share the objects: what one of them loses, all its objects lose."""
 
+_ASTRAY = ("duplicate_request", "overtaken_request", "caller_disconnect")
+
 LOCAL = "local"
 PROD = "prod"
 PROFILES = (LOCAL, PROD)
@@ -123,6 +125,8 @@ class Platform:
         self.content = blake2b(digest_size=16)
         """Strict mode only: hash over the bytes of every row, message and reply."""
         self._object_host = PipelinedHost if profile == PROD else SimObjectHost
+        self.keeps_acknowledgements = profile == PROD
+        """Is a message that was acknowledged done although its consumer then fails?"""
         self._lane_free_ns: dict[Any, int] = {}
         self._broken_until_ns: dict[tuple[str, int, str], int] = {}
         self._fault_counts: dict[str, int] = {}
@@ -249,6 +253,10 @@ class Platform:
             if now < self._broken_until_ns.get(stub, 0):
                 self.scheduler.post(call.lane, self.answer, call, Unknown("the stub is broken"))
                 return
+        if faults is not None and fault in _ASTRAY:
+            delay_ns = faults.delay_ns(f"{fault}:{call.sender.name}", faults.plan.latency_ns_max)
+            self._send_astray(call, fault, now + delay_ns)
+            return
         due_ns = self._lane_free_ns.get(call.lane, now)
         if faults is not None and fault == "slow_request":
             delay_ns = faults.delay_ns(f"slow_request:{call.sender.name}", faults.plan.latency_ns_max)
@@ -259,6 +267,33 @@ class Platform:
         self._lane_free_ns[call.lane] = due_ns
         self.scheduler.at(due_ns, self._deliver, call, lane=call.lane)
 
+    def _send_astray(self, call: Call, fault: str, due_ns: int) -> None:
+        """Deliver ``call`` at ``due_ns`` out of its lane; or now and, as another call, then as well."""
+        late = call
+        if fault == "duplicate_request":
+            self.calls = number = self.calls + 1
+            self.trace.add(("call", self.now(), call.sender.name, call.receiver, number, call.message))
+            late = Call(number, call.sender, call.receiver, call.message, call.future)
+            call.future = self.loop.create_future()  # nobody waits for the first reply
+            self.scheduler.post(call.lane, self._deliver, call)
+        elif fault == "caller_disconnect":
+            self.scheduler.post(call.lane, self.answer, call, Unknown("the caller was disconnected"))
+        late.lane = -late.number
+        self.scheduler.at(due_ns, self._deliver, late, lane=late.lane)
+
+    def is_cold(self, found: SimObject) -> bool:
+        """Is an object that is in nobody's memory not to start before its ``cold_until_ns``?"""
+        if found.cold_until_ns:
+            if self.now() < found.cold_until_ns:
+                return True
+            found.cold_until_ns = 0
+            return False
+        faults = self.faults
+        if faults is None or not self.strike("start", found.key):
+            return False
+        found.cold_until_ns = self.now() + faults.delay_ns(f"cold_start:{found.key}", faults.plan.cold_ns_max)
+        return True
+
     def _deliver(self, call: Call) -> None:
         found = self.objects.get(call.receiver)
         if found is None:
@@ -267,6 +302,9 @@ class Platform:
             return
         host = found.incarnation
         if host is None:
+            if self.is_cold(found):
+                self.scheduler.at(found.cold_until_ns, self._deliver, call, lane=call.lane)
+                return
             host = self.incarnation(found)
         number = call.number
         message = call.message

@@ -4,7 +4,9 @@ Fault model. A send may fail with the message stored or not. A message may be de
 therefore in any order; several consumers run at the same time. A consumer that fails, or whose
 acknowledgement is lost, gets the message again after a while; after ``DELIVERIES_MAX`` deliveries (or what
 ``configure`` says) the message is given up, or becomes a dead letter on another queue. It may expire first.
-Several messages may come to one worker as a batch, and share its fate. Without faults each message is
+Several messages may come to one worker as a batch, and share its fate. A consumer that fails when it has
+acknowledged some of them gets the others again and, under the LOCAL profile, the acknowledged ones too; what
+it does meanwhile goes on, and its later verdicts do not count. Without faults each message is
 delivered once, at once or when its delay is over, in order of sending. Messages on a queue that nobody
 consumes wait.
 
@@ -56,7 +58,7 @@ class WorkerHost(SimHost):
     """One worker process: consumes the messages of one batch, nearly always a single one, and runs what came
     of them. Its calls are where it may die."""
 
-    __slots__ = ("_begun", "_running", "_unsettled", "_waiting", "messages")
+    __slots__ = ("_begun", "_running", "_unsettled", "_waiting", "has_thrown", "messages")
 
     def __init__(self, platform: Platform, number: int, messages: list[QueueMessage]) -> None:
         super().__init__(platform, "worker", number)
@@ -65,6 +67,8 @@ class WorkerHost(SimHost):
         self._waiting: list[Coroutine[Any, Any, Any]] = []
         self._running = 0
         self._begun = False
+        self.has_thrown = False
+        """Its handler has failed: what becomes of its messages is decided."""
 
     def start(self, work: Coroutine[Any, Any, Any]) -> None:
         """Run ``work`` in this process, but not before the message is acknowledged."""
@@ -238,16 +242,31 @@ class Queues:
         except Exception as error:
             platform.crashed(worker, error)
             failure = f"{type(error).__name__}: {error}"
-        if not failure:
+        if worker.has_thrown:
+            pass  # too late
+        elif not failure:
             platform.trace.add(("ack", platform.now(), message.queue, message.number))
             if platform.faults is None or not platform.strike("ack", message.queue):
                 message.done = True
+                self._acknowledged(worker, message.queue)
             else:
                 self._redeliver(message, ACKNOWLEDGEMENT_TIMEOUT_NS, "the acknowledgement was lost")
         else:
             doublings = min(message.attempts - 1, RETRY_DOUBLINGS_MAX)
             self._redeliver(message, RETRY_DELAY_NS << doublings, failure)
         worker.settled()
+
+    def _acknowledged(self, worker: WorkerHost, queue: str) -> None:
+        """One message of ``worker`` is done; its handler may fail just after that."""
+        platform = self._platform
+        keeps = platform.keeps_acknowledgements
+        again = [each for each in worker.messages if not (keeps and each.done)]
+        if platform.faults is None or not again or not platform.strike("acked", queue):
+            return
+        worker.has_thrown = True
+        for message in again:
+            message.done = False
+            self._redeliver(message, RETRY_DELAY_NS, "the consumer failed after it had acknowledged")
 
     def _redeliver(self, message: QueueMessage, delay_ns: int, reason: str) -> None:
         platform = self._platform
@@ -284,5 +303,5 @@ class Queues:
         self.workers.pop(worker.number, None)
         self._platform.trace.add(("dead", self._platform.now(), worker.name, worker.number, reason))
         for message in worker.messages:
-            if not message.done:
+            if not message.done and not worker.has_thrown:
                 self._redeliver(message, ACKNOWLEDGEMENT_TIMEOUT_NS, reason)

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from ..runtime.durations import format_duration
 from ..runtime.history import EventType, HistoryEvent
 from ..runtime.keys import ACTIVITY, HISTORY, TASK_QUEUE, TIMER, VISIBILITY, WORKFLOW
-from .faults import FAULTS
+from .fault_table import FAULTS
 from .timeline_text import plain
 from .trace import Step
 

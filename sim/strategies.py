@@ -20,7 +20,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..runtime.errors import InvalidArgumentError
-from .faults import POINTS, FaultPlan, Placement
+from .fault_table import POINTS
+from .faults import FaultPlan, Placement
 from .simulation import Simulation
 from .tape import Tape
 

@@ -201,10 +201,14 @@ class Database:
 
     # --- blobs ---
 
-    def put_blob(self, key: str, data: bytes) -> None:
-        """Store ``data`` under ``key``, replacing what was there."""
+    def put_blob(self, key: str, data: bytes, *, only_if_absent: bool = False) -> bool:
+        """Store ``data`` under ``key``, replacing what was there; False: it should not, and something is."""
+        instead = "IGNORE" if only_if_absent else "REPLACE"
         with self._transaction() as connection:
-            connection.execute("INSERT OR REPLACE INTO blob (key, data) VALUES (?, ?)", (key, bytes(data)))
+            found = connection.execute(
+                f"INSERT OR {instead} INTO blob (key, data) VALUES (?, ?)", (key, bytes(data))
+            )
+            return found.rowcount == 1
 
     def get_blob(self, key: str) -> bytes | None:
         """The bytes under ``key``, or None."""

@@ -230,10 +230,11 @@ class LocalHost:
             found.add(number, visible_at_ns)
             self._ticker.at(found.next_ns())
 
-    async def put_blob(self, key: str, data: bytes) -> None:
-        """Store ``data`` under ``key``. Raises HostError."""
+    async def put_blob(self, key: str, data: bytes, *, only_if_absent: bool = False) -> bool:
+        """Store ``data`` under ``key``; False if something is there and it should not be replaced. Raises
+        HostError."""
         self._must_be_open()
-        self._database.put_blob(key, data)
+        return self._database.put_blob(key, data, only_if_absent=only_if_absent)
 
     async def get_blob(self, key: str) -> bytes | None:
         """The bytes under ``key``, or None. Raises HostError."""

@@ -70,9 +70,9 @@ class Incarnation:
         """See Host."""
         await self._host.enqueue(queue, body, delay_ns)
 
-    async def put_blob(self, key: str, data: bytes) -> None:
+    async def put_blob(self, key: str, data: bytes, *, only_if_absent: bool = False) -> bool:
         """See Host."""
-        await self._host.put_blob(key, data)
+        return await self._host.put_blob(key, data, only_if_absent=only_if_absent)
 
     async def get_blob(self, key: str) -> bytes | None:
         """See Host."""

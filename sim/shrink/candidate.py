@@ -15,7 +15,8 @@ from typing import Any
 
 import attrs
 
-from ..faults import POINTS, Placement
+from ..fault_table import POINTS
+from ..faults import Placement
 from ..tape import Tape
 
 SCHEDULE = "schedule"

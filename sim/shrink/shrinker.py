@@ -15,7 +15,8 @@ import attrs
 
 from ..explore.machine import clock_ns
 from ..explore.strategy import Checkers
-from ..faults import POINTS, FaultPlan
+from ..fault_table import POINTS
+from ..faults import FaultPlan
 from ..runner import run_scenario
 from ..scenario import RunResult, Scenario
 from ..tape import Tape

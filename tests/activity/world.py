@@ -124,7 +124,8 @@ class World:
     def start(self, work: Coroutine[Any, Any, Any]) -> None:
         self.tasks.append(self.loop.create_task(work))
 
-    async def put_blob(self, key: str, data: bytes) -> None: ...
+    async def put_blob(self, key: str, data: bytes, *, only_if_absent: bool = False) -> bool:
+        return True
 
     async def get_blob(self, key: str) -> bytes | None:
         return None

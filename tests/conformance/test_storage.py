@@ -153,3 +153,18 @@ def test_blobs_are_replaced_whole(run: Runner) -> None:
         assert await world.host.get_blob("a") == b""
 
     run(scenario)
+
+
+def test_a_blob_is_written_once_where_that_is_asked_for(run: Runner) -> None:
+    async def scenario(world: World) -> None:
+        box = world.incarnation(BOX)
+        assert await world.host.put_blob("once", b"", only_if_absent=True) is True
+        assert await world.host.put_blob("once", b"two", only_if_absent=True) is False
+        assert await box.put_blob("once", b"", only_if_absent=True) is False, "the same bytes as well"
+        assert await world.host.get_blob("once") == b"", "a blob of no bytes is one"
+        assert await box.put_blob("once", b"three") is True
+        assert await world.host.get_blob("once") == b"three"
+        tries = [world.host.put_blob("raced", bytes([each]), only_if_absent=True) for each in range(10)]
+        assert sorted(await asyncio.gather(*tries)) == [False] * 9 + [True]
+
+    run(scenario)

@@ -11,7 +11,8 @@ import attrs
 
 from temporal_do.runtime.history import History
 from temporal_do.sim import FaultPlan, Simulation
-from temporal_do.sim.faults import LOSSES, POINTS, Faults, Placement
+from temporal_do.sim.fault_table import LOSSES, POINTS
+from temporal_do.sim.faults import Faults, Placement
 
 from .laws import (
     check_at_most_one_open_run_at_a_time,

@@ -11,7 +11,7 @@ from temporal_do.runtime import ApplicationError, RetryPolicy
 from temporal_do.runtime.errors import TemporalError, WorkflowFailureError
 from temporal_do.runtime.history import EventType
 from temporal_do.sim import FaultPlan, Simulation
-from temporal_do.sim.faults import POINTS
+from temporal_do.sim.fault_table import POINTS
 
 from .laws import check_history, check_nothing_is_kept, check_nothing_is_stuck, histories_of, of_type
 from .representatives import QUEUE, Base

@@ -6,7 +6,7 @@ import pytest
 
 from temporal_do.runtime.errors import HostError, InvalidArgumentError
 from temporal_do.sim import FaultPlan, Placement, Simulation
-from temporal_do.sim.faults import FAULTS, POINTS
+from temporal_do.sim.fault_table import FAULTS, POINTS
 
 from .toys import ToyAdd, busy_world, check_busy_world, toy_simulation
 
@@ -26,7 +26,7 @@ def test_without_a_plan_nothing_goes_wrong_and_nothing_is_drawn_for_it() -> None
 
 def test_every_row_of_the_table_strikes_somewhere_and_every_effect_still_happens_once() -> None:
     struck: set[str] = set()
-    for seed in range(40):
+    for seed in range(60):
         with toy_simulation(seed, faults=FaultPlan.everything(80_000)) as sim:
 
             async def main(sim: Simulation = sim) -> None:
@@ -35,7 +35,7 @@ def test_every_row_of_the_table_strikes_somewhere_and_every_effect_still_happens
             async def store(sim: Simulation = sim) -> None:
                 for index in range(5):
                     try:
-                        await sim.host.put_blob(f"k{index}", b"x")
+                        await sim.host.put_blob(f"k{index}", b"x", only_if_absent=True)
                         await sim.host.get_blob(f"k{index}")
                     except HostError:
                         pass

@@ -10,7 +10,8 @@ from temporal_do.runtime.durations import HOUR, MINUTE
 from temporal_do.runtime.errors import HostError
 from temporal_do.sim import FaultPlan, Simulation
 from temporal_do.sim.choices import Choices
-from temporal_do.sim.faults import FAULTS, POINTS, Storm
+from temporal_do.sim.fault_table import FAULTS, POINTS
+from temporal_do.sim.faults import Storm
 
 from .toys import ToyAdd, ToyRead, busy_world, check_busy_world, toy_simulation
 
