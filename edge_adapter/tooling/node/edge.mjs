@@ -1,30 +1,41 @@
-// Runs one Worker on miniflare and speaks with its parent in lines of JSON: options and commands come in on
-// standard input, answers and news go out on standard output, everything for people goes to standard error.
-// When standard input ends, the parent is gone, and so is this.
+// Runs one Worker on miniflare and speaks with its parent in lines of JSON: the first line in says what to run,
+// later ones are commands; news and answers go out on standard output, everything for people on standard error.
+// It leads a process group. When standard input ends, the parent wants it to end, or is gone.
+import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 
+const DISPOSE_PATIENCE_MS = 3000;
+
 const say = (message) => process.stdout.write(`${JSON.stringify(message)}\n`);
+const textOf = (error) => String(error?.message ?? error);
 
-const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
-const { packages, options, modules, environment } = JSON.parse((await lines.next()).value);
-Object.assign(process.env, environment);
+let miniflare;
 
-// The packages live in a cache folder, away from this file.
-const { Log, LogLevel, Miniflare } = createRequire(`${packages}/package.json`)("miniflare");
-
-class StandardErrorLog extends Log {
-  log(message) {
-    process.stderr.write(`${message}\n`);
+async function end() {
+  // Whatever hangs, the whole group goes, the platform's binary included.
+  setTimeout(() => process.kill(-process.pid, "SIGKILL"), DISPOSE_PATIENCE_MS);
+  try {
+    await miniflare?.dispose();
+  } finally {
+    process.exit(0);
   }
 }
 
-let miniflare;
-try {
+async function start({ packages, options, modules, environment }) {
+  Object.assign(process.env, environment);
+  // The packages live in a cache folder, away from this file.
+  const { Log, LogLevel, Miniflare } = createRequire(`${packages}/package.json`)("miniflare");
+  class StandardErrorLog extends Log {
+    log(message) {
+      process.stderr.write(`${message}\n`);
+    }
+  }
+  const read = async ([name, type, file]) => ({ type, path: `/${name}`, contents: await readFile(file) });
   miniflare = new Miniflare({
     ...options,
     modulesRoot: "/",
-    modules: await readModules(modules),
+    modules: await Promise.all(modules.map(read)),
     log: new StandardErrorLog(LogLevel.WARN),
     cf: false, // it would be fetched
     unsafeTriggerHandlers: true,
@@ -35,34 +46,32 @@ try {
   });
   const url = await miniflare.ready;
   say({ ready: url.href });
-} catch (error) {
-  say({ failed: String(error?.message ?? error), code: error?.code ?? null });
-  process.exit(1);
 }
 
-async function readModules(entries) {
-  const { readFile } = await import("node:fs/promises");
-  return Promise.all(
-    entries.map(async ([name, type, path]) => ({ type, path: `/${name}`, contents: await readFile(path) })),
-  );
+async function obey({ command, cron, scheduled_time_ms: time }) {
+  if (command !== "scheduled") throw new Error(`no such command: ${command}`);
+  const worker = await miniflare.getWorker();
+  const { outcome } = await worker.scheduled({ cron, scheduledTime: time === null ? undefined : new Date(time) });
+  return { outcome };
 }
 
-for await (const line of lines) {
-  const { id, command, ...values } = JSON.parse(line);
-  try {
-    if (command === "scheduled") {
-      const target = await miniflare.getWorker();
-      const { outcome } = await target.scheduled({
-        cron: values.cron,
-        scheduledTime: values.scheduled_time_ms === null ? undefined : new Date(values.scheduled_time_ms),
-      });
-      say({ id, outcome });
-    } else {
-      say({ id, error: `no such command: ${command}` });
+let started = false;
+const lines = createInterface({ input: process.stdin });
+lines.on("close", end);
+lines.on("line", async (line) => {
+  const message = JSON.parse(line);
+  if (!started) {
+    started = true;
+    try {
+      await start(message);
+    } catch (error) {
+      say({ failed: textOf(error), code: error?.code ?? null });
     }
-  } catch (error) {
-    say({ id, error: String(error?.message ?? error) });
+    return;
   }
-}
-await miniflare.dispose();
-process.exit(0);
+  try {
+    say({ id: message.id, ...(await obey(message)) });
+  } catch (error) {
+    say({ id: message.id, error: textOf(error) });
+  }
+});

@@ -20,7 +20,7 @@ LOCAL_FLAGS = ("python_workers", "python_workers_development")
 
 @attrs.frozen(kw_only=True)
 class QueueConsumer:
-    """How the Worker consumes a queue. None leaves the platform's default. Seconds are the platform's unit."""
+    """How the Worker consumes a queue; None leaves the platform's default. Seconds are its own unit."""
 
     queue: str
     max_batch_size: int | None = None

@@ -32,8 +32,10 @@ Progress = Callable[[str], None]
 
 @attrs.frozen(kw_only=True)
 class Platform:
-    """Where the pieces are: the node executable, the npm packages, the binary, the bundle's folder, the
-    launcher of the binary, and the Python packages that go into every Worker. `cache` is where more can be kept, `key` names this set."""
+    """Where the pieces are: the node executable, the npm packages, the binary, the folder of the bundle, the
+    launcher of the binary, and the Python packages that go into every Worker. `cache` is where more can be
+    kept, and `key` names this set of versions.
+    """
 
     node: Path
     packages: Path
@@ -116,6 +118,8 @@ async def install_platform(cache: Path | None = None, *, progress: Progress | No
     EdgeUnavailableError when node or npm or the network is missing, EdgePlatformError for the rest.
     """
     cache = cache or default_cache()
+    if sys.platform == "win32":
+        raise EdgeUnavailableError("the platform's binary runs locally on Linux and macOS only")
     node = find_program("node")
     manifest, lock = NODE_FILES / "package.json", NODE_FILES / "package-lock.json"
 

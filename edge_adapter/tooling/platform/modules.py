@@ -41,7 +41,7 @@ def _project_root() -> Path:
 
 
 def engine_folders() -> dict[str, Path]:
-    """The project's own folders for `WorkerConfig.folders`: importable inside as `temporal_do.runtime` etc."""
+    """The project's own, for `WorkerConfig.folders`; inside they import as `temporal_do.runtime` etc."""
     root = _project_root()
     return {f"{_IMPORT_ROOT}/{path}": root / path for path in (*_ENGINE_FOLDERS, *_ENGINE_FILES)}
 

@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -64,10 +66,13 @@ def _is_running(pid: int) -> bool:
 class Runner:
     """Started once, stopped or killed once. `url` is where the Worker listens."""
 
-    def __init__(self, process: asyncio.subprocess.Process, log: Path, pid_file: Path) -> None:
+    def __init__(
+        self, process: asyncio.subprocess.Process, *, log: Path, pid_file: Path, temporary: Path
+    ) -> None:
         self._process = process
         self._log = log
         self._pid_file = pid_file
+        self._temporary = temporary
         self._count = 0
         self._lock = asyncio.Lock()
         self.url = ""
@@ -93,6 +98,8 @@ class Runner:
         folder.mkdir(parents=True, exist_ok=True)
         pid_file = folder / "workerd.pid"
         pid_file.unlink(missing_ok=True)
+        temporary = folder / "tmp"
+        temporary.mkdir(exist_ok=True)
         with open(log, "ab") as output:
             process = await asyncio.create_subprocess_exec(
                 str(platform.node),
@@ -103,12 +110,13 @@ class Runner:
                 start_new_session=True,
                 limit=_LINE_BYTES_MAX,
             )
-        runner = cls(process, log, pid_file)
+        runner = cls(process, log=log, pid_file=pid_file, temporary=temporary)
         request = {
             "packages": str(platform.packages),
             "options": dict(options),
             "modules": [[module.name, module.kind, str(module.file)] for module in modules],
             "environment": {
+                "TMPDIR": str(temporary),  # a killed process cleans nothing up
                 "MINIFLARE_WORKERD_PATH": str(platform.launcher),
                 "TEMPORAL_DO_EDGE_WORKERD": str(platform.workerd),
                 "TEMPORAL_DO_EDGE_BUNDLE": str(platform.bundle),
@@ -179,21 +187,18 @@ class Runner:
         stdin = self._process.stdin
         if stdin is not None and self._process.returncode is None:
             stdin.close()
-            try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(_STOP_PATIENCE_S):
                     await self._process.wait()
-            except TimeoutError:
-                pass
         await self.kill()
 
     async def kill(self) -> None:
         """`kill -9`: the binary and node at once. Returns when both are gone. Idempotent."""
         workerd = self.workerd_pid
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         await self._process.wait()
+        await self._close_pipes()
         if workerd is not None:
             try:
                 async with asyncio.timeout(_DEATH_PATIENCE_S):
@@ -202,3 +207,14 @@ class Runner:
             except TimeoutError:
                 raise EdgePlatformError(f"process {workerd} (workerd) does not go away") from None
             self._pid_file.unlink(missing_ok=True)
+        shutil.rmtree(self._temporary, ignore_errors=True)
+
+    async def _close_pipes(self) -> None:
+        """Let the event loop see that both pipes are closed; else it complains about them when it ends."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+            with suppress(OSError):
+                await self._process.stdin.wait_closed()
+        if self._process.stdout is not None:
+            with suppress(OSError):
+                await self._process.stdout.read()
