@@ -1,0 +1,37 @@
+"""The few things that only the platform's own Python can give: JavaScript objects and its null.
+
+Must be imported inside the Worker only; it imports nothing of the engine.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import js  # type: ignore[import-not-found]
+from pyodide.ffi import jsnull, to_js  # type: ignore[import-not-found]
+
+date_now: Final = js.Date.now
+"""Milliseconds since the Unix epoch."""
+
+
+def js_object(**values: Any) -> Any:
+    """A plain JavaScript object with these properties."""
+    return to_js(values, dict_converter=js.Object.fromEntries)
+
+
+def js_bytes(data: bytes) -> Any:
+    """``data`` as a Uint8Array."""
+    return to_js(data)
+
+
+def js_headers(**values: str) -> Any:
+    """JavaScript's Headers; underscores in the names become hyphens."""
+    headers = js.Headers.new()
+    for name, value in values.items():
+        headers.set(name.replace("_", "-"), value)
+    return headers
+
+
+def is_nothing(value: Any) -> bool:
+    """Is ``value`` what JavaScript's null or undefined become?"""
+    return value is None or value is jsnull

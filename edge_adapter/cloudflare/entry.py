@@ -1,0 +1,152 @@
+"""The classes a Worker exports: the durable objects, the entrypoint, the runner of early starts.
+
+A Worker's main module is the names of this one and a few lines::
+
+    from temporal_do.edge_adapter.cloudflare import (
+        ActivityDO, ActivityRunner, Edge, HistoryDO, TaskQueueDO, TimerDO, VisibilityDO, WorkflowDO,
+    )
+    from shop import worker
+
+    class Default(Edge):
+        workers = [worker]
+
+Owns what the SDK gives and takes: everything else is in modules that know nothing of it. Imported inside the
+Worker only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from workers import DurableObject, Response, WorkerEntrypoint  # type: ignore[import-not-found]
+
+from ...runtime import keys
+from ...runtime.connection import host_context
+from ...runtime.definitions import Worker
+from ...runtime.payloads import DataConverter
+from .consumer import consume_batch, take_task
+from .deployed import deployed
+from .host import CloudflareHost
+from .names import TOKEN_SECRET
+from .objects import DurableShell
+
+
+class _Object(DurableShell, DurableObject):  # type: ignore[misc]
+    def __init__(self, ctx: Any, env: Any) -> None:
+        super().__init__(ctx, env)
+        self.open(self.ctx._ctx, self.env._env)
+
+
+class WorkflowDO(_Object):
+    """Every run of one workflow id."""
+
+    kind = keys.WORKFLOW
+
+
+class ActivityDO(_Object):
+    """The attempts of one activity."""
+
+    kind = keys.ACTIVITY
+
+
+class TaskQueueDO(_Object):
+    """Tasks that wait for a worker."""
+
+    kind = keys.TASK_QUEUE
+
+
+class TimerDO(_Object):
+    """One schedule."""
+
+    kind = keys.TIMER
+
+
+class HistoryDO(_Object):
+    """The archive of one run."""
+
+    kind = keys.HISTORY
+
+
+class VisibilityDO(_Object):
+    """One shard of the index of executions."""
+
+    kind = keys.VISIBILITY
+
+
+class ActivityRunner(WorkerEntrypoint):  # type: ignore[misc]
+    """Runs what was started without the queue. For the Worker's own objects only."""
+
+    async def run(self, text: str) -> None:
+        """Take one activity task, and stay until its attempt has ended."""
+        running: list[asyncio.Task[None]] = []
+        await take_task(deployed.deployment, CloudflareHost(self.env._env), text, running)
+        for task in running:
+            await task
+
+
+class Edge(WorkerEntrypoint):  # type: ignore[misc]
+    """The Worker's entrypoint: HTTP, the activity queue, the cron trigger. Derive ``Default`` from it and say
+    which ``workers`` run here."""
+
+    workers: ClassVar[Iterable[Worker]] = ()
+    converter: ClassVar[DataConverter | None] = None
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        deployed.deploy(cls.workers, converter=cls.converter)
+
+    @property
+    def host(self) -> CloudflareHost:
+        """The host of this invocation; calls made on a ``Temporal`` within the handlers find it by
+        themselves."""
+        found = host_context.get()
+        if not isinstance(found, CloudflareHost):
+            found = CloudflareHost(self.env._env)
+            host_context.set(found)
+        return found
+
+    async def fetch(self, request: Any) -> Any:
+        """Answer one HTTP request by the API."""
+        return await self.respond(request)
+
+    async def respond(self, request: Any) -> Any:
+        """The API's answer to ``request``."""
+        from ..api import Api
+        from ..api import Request as ApiRequest
+
+        token = (getattr(self.env._env, TOKEN_SECRET, None) or "").split()
+        raw = request.js_object
+        answer = await Api(token=token or None).handle(
+            self.host,
+            ApiRequest(
+                method=request.method,
+                target=request.url,
+                headers=[(str(name), str(value)) for name, value in raw.headers],
+                body=_chunks(raw.body),
+            ),
+        )
+        return Response(answer.body, status=answer.status, headers=list(answer.headers))
+
+    async def queue(self, batch: Any, env: Any = None, ctx: Any = None) -> None:
+        """Take a batch of activity tasks."""
+        running = await consume_batch(deployed.deployment, self.host, batch._binding)
+        if running:
+            self.ctx.waitUntil(asyncio.gather(*running))
+
+    async def scheduled(self, controller: Any, env: Any = None, ctx: Any = None) -> None:
+        """The recovery sweep, and the news that workers are here."""
+        host = self.host
+        for worker in deployed.deployment.workers:
+            await deployed.deployment.announce(host, worker)
+        await deployed.deployment.sweep(host)
+
+
+async def _chunks(stream: Any) -> Any:
+    from .bridge import is_nothing
+
+    if is_nothing(stream):
+        return
+    async for chunk in stream:
+        yield chunk.to_bytes()

@@ -1,0 +1,108 @@
+"""A durable object as the platform sees it: two entries, ``call`` and ``alarm``, over the engine's shell.
+
+A call carries the object's key and one encoded message, and is answered with one encoded reply, or with a text
+that says why there is none. The key is stored with the first commit, because an alarm wakes an object that
+knows only the hash of its name.
+
+Invariants
+- One shell at a time; when it dies, the next event makes another one from the committed rows.
+- The alarm's handler raises only when the database itself does: after a few failures the platform would forget
+  the alarm for good. When the life that handled it ended, it is set again, later each time.
+
+Must not import: the SDK, anything of JavaScript.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, ClassVar, Final
+
+from ...runtime.errors import HostError
+from ...runtime.records import decode, encode
+from .deployed import deployed
+from .eager import start_early
+from .host import FAILED, now_ns
+from .incarnation import Incarnation
+from .names import EAGER_VARIABLE
+from .storage import Storage
+
+logger = logging.getLogger("temporal_do.cloudflare")
+
+ALARM_RETRY_MS: Final = 2_000
+ALARM_RETRY_DOUBLINGS_MAX: Final = 8
+_MILLISECOND: Final = 1_000_000
+
+
+class DurableShell:
+    """Everything about a durable object but the SDK's base class."""
+
+    kind: ClassVar[str] = ""
+    """The engine's kind of object, which is also the name of the class."""
+
+    def open(self, ctx: Any, env: Any) -> None:
+        """Take over what the platform gives to a new object: its raw context and bindings."""
+        self._ctx = ctx
+        self._env = env
+        self._incarnation: Incarnation | None = None
+        self._alarm_failures = 0
+
+    async def call(self, key: str, text: str) -> str:
+        """Deliver one message: RPC only. Never raises for what the engine does."""
+        try:
+            incarnation = self._living(key)
+            reply = await incarnation.handle(decode(text))
+        except HostError as error:
+            return f"{FAILED}{error}"
+        return str(encode(reply), "ascii")
+
+    async def alarm(self, info: Any = None) -> None:
+        """The alarm went off."""
+        scheduled_ms = _scheduled_ms(info)
+        incarnation = self._incarnation
+        if incarnation is None or not incarnation.alive:
+            key = Storage(self._ctx.storage).identity
+            if not key:
+                return  # nothing was ever committed here
+            incarnation = self._living(key)
+        storage = incarnation.storage
+        storage.rung(scheduled_ms)
+        await incarnation.ring(scheduled_ms * _MILLISECOND)
+        if incarnation.alive:
+            self._alarm_failures = 0
+            return
+        delay_ms = ALARM_RETRY_MS << min(self._alarm_failures, ALARM_RETRY_DOUBLINGS_MAX)
+        self._alarm_failures += 1
+        logger.warning("the alarm of %s failed and rings again: %s", incarnation.key, incarnation.reason)
+        storage.arm(now_ns() // _MILLISECOND + delay_ms)
+
+    def _living(self, key: str) -> Incarnation:
+        incarnation = self._incarnation
+        if incarnation is not None and incarnation.alive:
+            if incarnation.key != key:
+                raise HostError(f"this object is {incarnation.key}, not {key}", key=key)
+            return incarnation
+        if not key.startswith(f"{self.kind}/"):
+            raise HostError(f"{key!r} addresses no {self.kind}", key=key)
+        try:
+            storage = Storage(self._ctx.storage)
+        except Exception as error:
+            raise HostError(f"the storage of {key} failed: {error}", key=key) from error
+        if storage.identity not in ("", key):
+            raise HostError(f"this object is {storage.identity}, not {key}", key=key)
+        incarnation = self._incarnation = Incarnation(
+            self._env,
+            storage,
+            key,
+            deployed.actors[self.kind],
+            deployed.executor,
+            None if getattr(self._env, EAGER_VARIABLE, "") == "off" else start_early(self._ctx),
+        )
+        return incarnation
+
+
+def _scheduled_ms(info: Any) -> int:
+    """The moment an alarm was set for; now, when the platform does not tell."""
+    scheduled = getattr(info, "scheduledTime", None)
+    if scheduled is None:
+        return now_ns() // _MILLISECOND
+    return int(scheduled if isinstance(scheduled, int | float) else scheduled.valueOf())

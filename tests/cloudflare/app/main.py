@@ -1,0 +1,75 @@
+"""The Worker of the tests: the entry as a user writes it, and a back door that lets a test drive the client from
+inside the Worker."""
+
+from __future__ import annotations
+
+import json
+import traceback
+from typing import Any
+
+from flows import temporal, worker
+from temporal_do.edge_adapter.cloudflare import (
+    ActivityDO,
+    ActivityRunner,
+    Edge,
+    HistoryDO,
+    TaskQueueDO,
+    TimerDO,
+    VisibilityDO,
+    WorkflowDO,
+)
+from temporal_do.runtime import use_host
+from workers import Response
+
+__all__ = [
+    "ActivityDO",
+    "ActivityRunner",
+    "Default",
+    "HistoryDO",
+    "TaskQueueDO",
+    "TimerDO",
+    "VisibilityDO",
+    "WorkflowDO",
+]
+
+
+class Default(Edge):
+    workers = [worker]
+
+    async def fetch(self, request: Any) -> Any:
+        if not request.url.partition("//")[2].partition("/")[2].startswith("test"):
+            return await self.respond(request)
+        command = json.loads(await request.text())
+        with use_host(self.host):
+            try:
+                return Response(json.dumps({"value": await drive(self.host, **command)}))
+            except Exception:
+                return Response(json.dumps({"error": traceback.format_exc()}), status=500)
+
+
+async def drive(host: Any, do: str, id: str = "", **values: Any) -> Any:
+    """One call of the client."""
+    if do == "start":
+        options = values.get("options", {})
+        handle = await temporal.start_workflow(values["type"], workflow_id=id, args=values["args"], **options)
+        return handle.run_id
+    if do == "schedule":
+        await temporal.schedule_workflow(values["type"], schedule_id=id, args=values["args"], **values["options"])
+        return None
+    if do == "list":
+        return [each.workflow_id async for each in temporal.list_workflows(values.get("query", ""))]
+    if do == "blob":
+        data = values["data"].encode()
+        stored = await host.put_blob(id, data, only_if_absent=values.get("only_if_absent", False))
+        found = await host.get_blob(id)
+        return [stored, None if found is None else found.decode(), await host.get_blob("nothing here")]
+    handle = temporal.get_handle(id)
+    if do == "result":
+        return await handle.result()
+    if do == "signal":
+        return await handle.signal(values["name"], values["value"])
+    if do == "query":
+        return await handle.query(values["name"])
+    if do == "history":
+        return (await handle.fetch_history()).to_dict()
+    raise ValueError(do)
