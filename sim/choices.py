@@ -65,6 +65,14 @@ class Stream:
             self.taken.append(value)
         return value
 
+    def note(self, value: int) -> int:
+        """A choice that somebody else has made: count it, and keep it like a drawn one."""
+        if value:
+            self.taken.append(self.count)
+            self.taken.append(value)
+        self.count += 1
+        return value
+
     def weighted(self, weights: Sequence[int]) -> int:
         """0, or i + 1 with a probability of ``weights[i]`` per million; no draw when all weights are 0."""
         if not any(weights):

@@ -18,7 +18,7 @@ Must not import: asyncio, the engine.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from heapq import heapify, heappop, heappush
 from itertools import islice
 from typing import Any
@@ -88,6 +88,7 @@ class Scheduler:
         "_seq",
         "limit_ns",
         "on_advance",
+        "pick",
     )
 
     def __init__(self, start_ns: int, choices: Stream) -> None:
@@ -101,6 +102,9 @@ class Scheduler:
         """Time does not move beyond this; None: no limit."""
         self.on_advance: Callable[[int], object] | None = None
         """Called with the new time whenever it has moved."""
+        self.pick: Callable[[Sequence[Lane], int], int] | None = None
+        """Chooses instead of the seed: given the lanes and how many choices were made before, the position
+        of one; 0 is the oldest. What it chooses is noted like any choice, so a tape repeats it without it."""
 
     def now(self) -> int:
         """The current instant, ns since the Unix epoch."""
@@ -228,7 +232,11 @@ class Scheduler:
                 heads.append(index)
                 if len(heads) == LANES_MAX:
                     break
-        index = heads[self._choices.draw(len(heads))]
+        options = len(heads)
+        if self.pick is None or options == 1:
+            index = heads[self._choices.draw(options)]
+        else:
+            index = heads[self._choices.note(self.pick(lanes, self._choices.count))]
         if not index:
             return ready.popleft()
         chosen = ready[index]

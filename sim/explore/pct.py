@@ -14,24 +14,21 @@ Must not import: the runner, before a case is run.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import count, islice
+from collections.abc import Iterator, Sequence
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from ...runtime.errors import invariant
 from ..choices import Choices, Stream
 from ..scenario import Scenario
-from ..scheduler import LANES_MAX, WINDOW
 from .case import Case
 from .strategy import Checkers, Play, Played, Strategy
 
 if TYPE_CHECKING:
-    from ..scheduler import Lane, Scheduler
+    from ..scheduler import Lane
     from ..simulation import Simulation
 
-SCHEDULE = "schedule"
 HORIZON_BITS = (4, 15)
 """Horizons are powers of 2 with these exponents, choices of the schedule."""
 
@@ -81,56 +78,31 @@ def play_by_priorities(scenario: Scenario, case: Case, strict: bool, checkers: C
 
 def direct(simulation: Simulation, depth: int) -> None:
     """Let priorities decide the schedule of ``simulation`` from now on."""
-    platform = simulation.platform
-    stream = PriorityStream(Choices(simulation.seed), platform.scheduler, depth)
-    stream.count = platform.choices.stream(SCHEDULE).count
-    stream.taken.extend(platform.choices.stream(SCHEDULE).taken)
-    platform.choices._streams[SCHEDULE] = platform.scheduler._choices = stream
+    simulation.platform.scheduler.pick = Priorities(Choices(simulation.seed).stream("pct"), depth).pick
 
 
-class PriorityStream(Stream):
-    """The choices of the schedule, made by the priorities of the lanes among which they are made."""
+class Priorities:
+    """The priorities of receivers, and when they change."""
 
-    __slots__ = ("_draws", "_priorities", "_changes", "_next_low", "_scheduler")
+    __slots__ = ("_changes", "_draws", "_next_low", "_priorities")
 
-    def __init__(self, draws: Choices, scheduler: Scheduler, depth: int) -> None:
-        super().__init__(b"", False, None)
-        self._draws = draws.stream("pct")
-        self._scheduler = scheduler
+    def __init__(self, draws: Stream, depth: int) -> None:
+        self._draws = draws
         self._priorities: dict[Any, int] = {}
         low, high = HORIZON_BITS
-        horizon = 1 << (low + self._draws.draw(high - low + 1))
-        self._changes = {self._draws.draw(horizon) for _ in range(depth - 1)}
+        horizon = 1 << (low + draws.draw(high - low + 1))
+        self._changes = {draws.draw(horizon) for _ in range(depth - 1)}
         self._next_low = 0
 
-    def draw(self, options: int) -> int:
-        """The lane whose receiver has the highest priority."""
-        if options <= 1:
-            return 0
-        lanes = self._lanes()
-        invariant(len(lanes) == options, "the schedule chooses among its lanes")
+    def pick(self, lanes: Sequence[Lane], number: int) -> int:
+        """The position of the lane whose receiver has the highest priority; see ``Scheduler.pick``."""
         ranks = [self._priority(lane) for lane in lanes]
-        value = max(range(options), key=lambda position: (ranks[position], -position))
-        if self.count in self._changes:
+        value = _highest(ranks)
+        if number in self._changes:
             self._next_low -= 1
-            self._priorities[_receiver(lanes[value])] = self._next_low
-            ranks[value] = self._next_low
-            value = max(range(options), key=lambda position: (ranks[position], -position))
-        if value:
-            self.taken.append(self.count)
-            self.taken.append(value)
-        self.count += 1
+            self._priorities[_receiver(lanes[value])] = ranks[value] = self._next_low
+            value = _highest(ranks)
         return value
-
-    def _lanes(self) -> list[Lane]:
-        """Among what the scheduler chooses: the same lanes, in the same order."""
-        lanes: list[Lane] = []
-        for lane, _, _ in islice(self._scheduler._ready, WINDOW):
-            if lane not in lanes:
-                lanes.append(lane)
-                if len(lanes) == LANES_MAX:
-                    break
-        return lanes
 
     def _priority(self, lane: Lane) -> int:
         who = _receiver(lane)
@@ -138,6 +110,11 @@ class PriorityStream(Stream):
         if found is None:
             found = self._priorities[who] = 1 + self._draws.draw(1 << 32)
         return found
+
+
+def _highest(ranks: Sequence[int]) -> int:
+    """The position of the highest, the first of equal ones."""
+    return max(range(len(ranks)), key=lambda position: (ranks[position], -position))
 
 
 def _receiver(lane: Lane) -> Any:
