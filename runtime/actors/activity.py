@@ -40,7 +40,6 @@ from ..messages.activity import (
     DispatchActivity,
     FailActivity,
     LeaseActivity,
-    Leased,
     Payloads,
     RecordHeartbeat,
     RenewLease,
@@ -71,8 +70,8 @@ from .activity_rows import (
     Tombstone,
     attempt_token,
     expiry_ns,
+    leased,
     next_deadline,
-    start_to_close_ns,
 )
 
 # (phase, message or deadline) -> handler. A message that is not listed is refused by `_refusal`; a deadline
@@ -296,43 +295,15 @@ def _lease(state: ActivityState, message: LeaseActivity, turn: Turn) -> Any:
     )
     turn.put(TABLE, "attempt", attempt)
     turn.put(TABLE, "lease", Lease(expires_ns=turn.now + LEASE_NS))
-    return _leased(state)
+    return leased(state)
 
 
 def _lease_again(state: ActivityState, message: LeaseActivity, turn: Turn) -> Any:
     attempt = state.attempt
     if attempt.phase == STARTED and message.request_id and message.request_id == attempt.lease_request_id:
-        return _leased(state)
+        return leased(state)
     holder = attempt.identity or "a worker"
     return Refusal(code="already_leased", message=f"this attempt is taken by {holder}")
-
-
-def _leased(state: ActivityState) -> Leased:
-    spec = state.spec
-    attempt = state.attempt
-    heartbeat = state.heartbeat
-    return Leased(
-        namespace=spec.namespace,
-        workflow_id=spec.workflow_id,
-        run_id=spec.run_id,
-        workflow_type=spec.workflow_type,
-        activity_id=spec.activity_id,
-        activity_type=spec.activity_type,
-        task_queue=spec.task_queue,
-        attempt=attempt.number,
-        token=attempt.token,
-        lease_ns=LEASE_NS,
-        scheduled_ns=spec.scheduled_ns,
-        attempt_scheduled_ns=attempt.scheduled_ns,
-        started_ns=attempt.started_ns or 0,
-        input=spec.input,
-        header=spec.header,
-        heartbeat_details=() if heartbeat is None else heartbeat.details,
-        start_to_close_timeout_ns=start_to_close_ns(spec),
-        schedule_to_close_timeout_ns=spec.schedule_to_close_timeout_ns,
-        heartbeat_timeout_ns=spec.heartbeat_timeout_ns,
-        retry_policy=spec.retry_policy,
-    )
 
 
 def _renew(state: ActivityState, message: RenewLease, turn: Turn) -> Any:

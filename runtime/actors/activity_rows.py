@@ -14,7 +14,7 @@ from typing import Final
 from ..actor import State
 from ..durations import HOUR, MINUTE, SECOND
 from ..history import Failure
-from ..messages.activity import Payloads, ScheduleActivityTask
+from ..messages.activity import Leased, Payloads, ScheduleActivityTask
 from ..records import record
 
 TABLE: Final = "activity"
@@ -147,6 +147,35 @@ def expiry_ns(spec: ScheduleActivityTask) -> int | None:
     """When the whole activity, retries included, must be over."""
     limit = spec.schedule_to_close_timeout_ns
     return spec.scheduled_ns + limit if limit else None
+
+
+def leased(state: ActivityState) -> Leased:
+    """What the worker that holds the lease of the current attempt is told."""
+    spec = state.spec
+    attempt = state.attempt
+    heartbeat = state.heartbeat
+    return Leased(
+        namespace=spec.namespace,
+        workflow_id=spec.workflow_id,
+        run_id=spec.run_id,
+        workflow_type=spec.workflow_type,
+        activity_id=spec.activity_id,
+        activity_type=spec.activity_type,
+        task_queue=spec.task_queue,
+        attempt=attempt.number,
+        token=attempt.token,
+        lease_ns=LEASE_NS,
+        scheduled_ns=spec.scheduled_ns,
+        attempt_scheduled_ns=attempt.scheduled_ns,
+        started_ns=attempt.started_ns or 0,
+        input=spec.input,
+        header=spec.header,
+        heartbeat_details=() if heartbeat is None else heartbeat.details,
+        start_to_close_timeout_ns=start_to_close_ns(spec),
+        schedule_to_close_timeout_ns=spec.schedule_to_close_timeout_ns,
+        heartbeat_timeout_ns=spec.heartbeat_timeout_ns,
+        retry_policy=spec.retry_policy,
+    )
 
 
 def next_deadline(state: ActivityState) -> tuple[int, str] | None:

@@ -147,7 +147,7 @@ def _continue_drops_signals(patch: pytest.MonkeyPatch) -> None:
 
 @mutant("a lease is not fenced", "activities", faults=QUEUE)
 def _lease_not_fenced(patch: pytest.MonkeyPatch) -> None:
-    patch.setitem(activity._HANDLERS, "lease_again", lambda state, message, turn: activity._leased(state))
+    patch.setitem(activity._HANDLERS, "lease_again", lambda state, message, turn: activity.leased(state))
 
 
 @mutant("one attempt too many", "activities", faults=CALM, budget=1)
