@@ -1,9 +1,10 @@
 """The folder that is deployed: the entry and the user's modules, the runtime, and the vendored packages.
 
-Owns what goes in, under which path, and what is left out. Layout, as the deploy tool wants it: ``wrangler.jsonc``,
-``src/`` with the entry beside the user's modules, ``python_modules/`` with everything else, and ``manifest.json``
-with the hash of each file. Invariants: the same input gives the same bytes; a folder that this module did not
-write is never replaced; nothing native goes in. Must not import: the user's code.
+Owns what goes in, under which path, and what is left out. Layout, as the deploy tool wants it:
+``wrangler.jsonc``, ``src/`` with the entry beside the user's modules, ``python_modules/`` with everything
+else, and ``manifest.json`` with the hash of each file. Invariants: the same input gives the same bytes; a
+folder that this module did not write is never replaced; nothing native goes in. Must not import: the user's
+code.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -29,7 +30,7 @@ MANIFEST_SCHEMA: Final = 1
 
 _NATIVE_SUFFIXES: Final = (".so", ".pyd", ".dylib", ".dll")
 _NOT_NEEDED_SUFFIXES: Final = (".pyc", ".pyi", ".c", ".pyx", ".pxd")
-_NOT_NEEDED_NAMES: Final = ("py.typed", ".synced", "pyvenv.cfg", ".lock")
+_NOT_NEEDED_NAMES: Final = ("py.typed", ".synced", "pyvenv.cfg")
 _NOT_NEEDED_FOLDERS: Final = ("__pycache__", "tests", "test", "bin")
 _UPLOADED_BY_THEMSELVES: Final = (".py", ".txt", ".html", ".sql", ".bin", ".wasm")
 """Other files beside the entry need a rule of the configuration to be uploaded."""
@@ -64,23 +65,19 @@ class Bundle:
 def collect_bundle(project: Project, packages: Path, more_packages: Path | None = None) -> Bundle:
     """Read everything that belongs into the bundle. Raises EdgeProjectError.
 
-    ``packages``: the folder of the pinned packages that every Worker has. ``more_packages``: that of the user's.
+    ``packages``: the folder of the pinned packages that every Worker has. ``more_packages``: that of the
+    user's.
     """
     entry = project.entry
     if entry is None:
-        raise EdgeProjectError(
-            f'{project.config_path}:{project.config.line}: names no entry: add "main": "FILE.py", or run init'
-        )
+        what = 'names no entry: add "main": "FILE.py", or run init'
+        raise EdgeProjectError(what, path=project.config_path, line=project.config.line)
     if not entry.is_file():
         line = project.view().line("main")
-        raise EdgeProjectError(f"{project.config_path}:{line}: main: there is no file {entry}")
+        raise EdgeProjectError(f"main: there is no file {entry}", path=project.config_path, line=line)
     folders = [packages] if more_packages is None else [packages, more_packages]
-    vendored = {path.stem if path.is_file() else path.name for folder in folders for path in folder.iterdir()}
     data, extra = _included(project)
-    try:
-        code = find_user_code(entry, project.roots, vendored, extra)
-    except UnreadableModuleError as error:
-        raise EdgeProjectError(f"{error.path}:{error.line}: {error}") from None
+    code = _user_code(project, entry, {name for folder in folders for name in top_level_names(folder)}, extra)
     taken: dict[str, BundleFile] = {}
     native: list[str] = []
 
@@ -109,6 +106,29 @@ def collect_bundle(project: Project, packages: Path, more_packages: Path | None 
     files = sorted(taken.values(), key=lambda file: file.place)
     files.append(BundleFile(place=MANIFEST, part="manifest", content=_manifest(files)))
     return Bundle(files=tuple(files), code=code, native=tuple(sorted(native)))
+
+
+def collect_code(project: Project, vendored: Collection[str]) -> UserCode:
+    """Only the user's part, which needs no packages; ``vendored`` are their top-level names. Raises
+    EdgeProjectError."""
+    entry = project.entry
+    if entry is None or not entry.is_file():
+        return UserCode(modules=(), lost=())
+    return _user_code(project, entry, vendored, _included(project)[1])
+
+
+def top_level_names(packages: Path) -> Iterator[str]:
+    """What can be imported from a folder of packages."""
+    for path in sorted(packages.iterdir()):
+        if path.suffix != ".dist-info":
+            yield path.stem if path.is_file() else path.name
+
+
+def _user_code(project: Project, entry: Path, vendored: Collection[str], extra: list[str]) -> UserCode:
+    try:
+        return find_user_code(entry, project.roots, vendored, extra)
+    except UnreadableModuleError as error:
+        raise EdgeProjectError(str(error), path=error.path, line=error.line) from None
 
 
 def write_bundle(bundle: Bundle, out: Path) -> None:
@@ -160,8 +180,8 @@ def _included(project: Project) -> tuple[dict[str, Path], list[str]]:
             place = path.relative_to(root)
             if path.suffix in _NATIVE_SUFFIXES:
                 raise EdgeProjectError(
-                    f"include: {path} is native code, which cannot run in a Worker; run the activities that need "
-                    "it in an external worker"
+                    f"include: {path} is native code, which cannot run in a Worker; run the activities that "
+                    "need it in an external worker"
                 )
             if path.suffix == ".py":
                 parts = place.with_suffix("").parts

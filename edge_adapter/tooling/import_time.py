@@ -1,8 +1,8 @@
 """What a module may not do while it is imported in a Worker.
 
-Owns the table of calls that fail or lie there, and the search for them in code that runs at import: statements at
-the top level, in class bodies, defaults of arguments and decorators, but not the bodies of functions. Names are
-resolved through the file's own imports. Reads trees; executes nothing.
+Owns the table of calls that fail or lie there, and the search for them in code that runs at import:
+statements at the top level, in class bodies, defaults of arguments and decorators, but not the bodies of
+functions. Names are resolved through the file's own imports. Reads trees; executes nothing.
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ BANS: Final = (
         "use async code; activities that need threads go to an external worker",
     ),
     _Ban(("subprocess", "os.system", "os.fork", "os.popen"), _THREADS, "use an external worker"),
-    _Ban(("asyncio.run", "asyncio.Runner"), "the platform's event loop runs already", "await it in an activity"),
+    _Ban(
+        ("asyncio.run", "asyncio.Runner"), "the platform's event loop runs already", "await it in an activity"
+    ),
     _Ban(("socket.socket", "socket.create_connection", "urllib.request.urlopen"), _SOCKETS, _LATER),
     _Ban(
         ("time.time", "time.time_ns", "time.monotonic", "time.perf_counter", "datetime.datetime.now")

@@ -163,9 +163,7 @@ class _Reader:
                 raise self.error(f"a colon is expected after {key!r}, not {self._what(at)}", at)
             members[key] = node = self.value(at + 1, depth + 1)
             at = self._next(node.end, "}")
-        return Node(
-            value=members, line=self.line(start), start=start, end=at + 1, repeated=tuple(repeated)
-        )
+        return Node(value=members, line=self.line(start), start=start, end=at + 1, repeated=tuple(repeated))
 
     def _list(self, start: int, depth: int) -> Node:
         nodes: list[Node] = []

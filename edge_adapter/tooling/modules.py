@@ -1,8 +1,9 @@
 """Which of the user's files the Worker needs: the entry, and what it imports, step by step.
 
-Owns the walk over import statements. Nothing is executed: a module that is imported under ``if TYPE_CHECKING``
-is not needed, and one inside ``try ... except ImportError`` may be missing. Invariant: every import that will
-not be found in the Worker is reported with its file and line. Reads files; must not import: the user's code.
+Owns the walk over import statements. Nothing is executed: a module that is imported under ``if
+TYPE_CHECKING`` is not needed, and one inside ``try ... except ImportError`` may be missing. Invariant:
+every import that will not be found in the Worker is reported with its file and line. Reads files; must not
+import: the user's code.
 """
 
 from __future__ import annotations
@@ -164,15 +165,13 @@ class _Walk:
 
     def _lose(self, path: Path, found: _Import, why: str, remedy: str) -> None:
         if not found.optional:
-            self.lost.append(
-                LostImport(path=path, line=found.line, name=found.name, why=why, remedy=remedy)
-            )
+            self.lost.append(LostImport(path=path, line=found.line, name=found.name, why=why, remedy=remedy))
 
 
 _ELSEWHERE = "import it inside an activity that runs in an external worker"
 _VENDOR = (
-    "name its distribution in the file that [tool.temporal-do.edge] requirements in pyproject.toml points to if "
-    "it is pure Python; otherwise run the activities that need it in an external worker"
+    "if it is pure Python, name its distribution in the file that requirements of [tool.temporal-do.edge] in "
+    "pyproject.toml points to; otherwise run the activities that need it in an external worker"
 )
 
 

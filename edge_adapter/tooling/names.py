@@ -1,6 +1,7 @@
 """Which names the platform accepts.
 
-Owns the rules for names of Workers, queues and buckets, and a name made from a folder's. Must not import: anything.
+Owns the rules for names of Workers, queues and buckets, and a name made from a folder's. Must not import:
+anything.
 """
 
 from __future__ import annotations

@@ -27,9 +27,9 @@ _NOT_INHERITED: Final = frozenset({"vars", "secrets", "durable_objects", "queues
 class Settings:
     """``[tool.temporal-do.edge]``.
 
-    ``source``: folders with the user's top-level modules, relative to the project. ``include``: patterns of more
-    files that go into the Worker (data, modules imported by name). ``requirements``: a file in pip's format with
-    more pure-Python distributions.
+    ``source``: folders with the user's top-level modules, relative to the project. ``include``: patterns of
+    more files that go into the Worker (data, modules imported by name). ``requirements``: a file in pip's
+    format with more pure-Python distributions.
     """
 
     source: tuple[str, ...] = ()
@@ -122,9 +122,9 @@ def open_project(config: Path, *, include: tuple[str, ...] = ()) -> Project:
     try:
         node = read_jsonc(text)
     except JsoncError as error:
-        raise EdgeProjectError(f"{config}:{error.line}: {error.message}") from None
+        raise EdgeProjectError(error.message, path=config, line=error.line) from None
     if not isinstance(node.value, dict):
-        raise EdgeProjectError(f"{config}:{node.line}: an object in braces is expected")
+        raise EdgeProjectError("an object in braces is expected", path=config, line=node.line)
     root = config.parent
     settings = read_settings(root / "pyproject.toml")
     return Project(
@@ -146,7 +146,8 @@ def _nothing_there(config: Path) -> str:
 
 
 def read_settings(pyproject: Path) -> Settings:
-    """The table of this project's settings in ``pyproject``; the defaults without one. Raises EdgeProjectError."""
+    """The table of this project's settings in ``pyproject``; the defaults without one. Raises
+    EdgeProjectError."""
     try:
         document: Mapping[str, Any] = tomllib.loads(pyproject.read_text("utf-8"))
     except FileNotFoundError:

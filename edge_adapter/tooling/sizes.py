@@ -1,7 +1,7 @@
 """How big a bundle is, part by part, against what the platform allows.
 
-Owns the measuring. The total is compressed in one piece, as the platform counts it; the parts are compressed by
-themselves, so they add up to a little more. Must not import: the user's code.
+Owns the measuring. The total is compressed in one piece, as the platform counts it; the parts are
+compressed by themselves, so they add up to a little more. Must not import: the user's code.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What a deployed Worker of this project consists of, and what the platform allows.
 
-Owns the names that the configuration, the entry and the checks share, and the platform's limits with where they
-come from. Invariant: ``edge init`` writes from these tables and ``edge check`` compares with them, so that the
-one never writes what the other refuses. Data only.
+Owns the names that the configuration, the entry and the checks share, and the platform's limits with where
+they come from. Invariant: ``edge init`` writes from these tables and ``edge check`` compares with them, so
+that the one never writes what the other refuses. Data only.
 """
 
 from __future__ import annotations
@@ -15,7 +15,15 @@ from ...runtime.keys import ACTIVITY, HISTORY, TASK_QUEUE, TIMER, VISIBILITY, WO
 
 COMPATIBILITY_DATE: Final = "2026-09-08"
 """From this date on Python Workers are CPython 3.14, which the engine's event loop is tested on there."""
-COMPATIBILITY_FLAG: Final = "python_workers"
+PYTHON_FLAG: Final = "python_workers"
+COMPATIBILITY_FLAGS: Final[tuple[tuple[str, str], ...]] = (
+    (PYTHON_FLAG, "the platform would not run Python"),
+    (
+        "queue_consumer_no_wait_for_wait_until",
+        "a batch would not be over before its longest activity is, and hold up the queue",
+    ),
+)
+"""Flag, and what happens without it."""
 LOCAL_ONLY_FLAG: Final = "python_workers_development"
 """Reads Python from a folder beside the local binary; the platform refuses it."""
 OLDER_PYTHON_FLAGS: Final = ("python_workers_20250116", "no_python_workers_314")
@@ -26,11 +34,15 @@ OTHER_CONFIGS: Final = ("wrangler.json", "wrangler.toml")
 """The deploy tool reads these too."""
 SECRETS_FILE: Final = ".dev.vars"
 TOKEN: Final = "TEMPORAL_DO_TOKEN"
-"""The secret that holds the bearer token of the HTTP API."""
+"""The secret that holds the bearer token of the HTTP API, or several with blanks between."""
 TOKEN_LENGTH_MIN: Final = 20
 ENTRY: Final = "edge_entry.py"
 FETCH_HANDLER: Final = "Default"
 """The class that the platform gives requests, queue batches and cron triggers."""
+RUNNER: Final = "ActivityRunner"
+"""The class that runs activities which are started without the queue."""
+BASE: Final = "Edge"
+"""What the user's ``Default`` derives from."""
 
 
 @attrs.frozen(kw_only=True)
@@ -41,7 +53,7 @@ class ObjectClass:
     name: str
 
 
-OBJECT_CLASSES: Final = (
+OBJECT_CLASSES: Final = (  # the Worker's own tables of names are the same; the tests compare them
     ObjectClass(binding="WORKFLOW_DO", name=WORKFLOW),
     ObjectClass(binding="ACTIVITY_DO", name=ACTIVITY),
     ObjectClass(binding="TASK_QUEUE_DO", name=TASK_QUEUE),
@@ -63,14 +75,22 @@ QUEUE_RETRIES: Final = 10
 QUEUE_RETRY_DELAY_SECONDS: Final = 2
 
 
+EXPORTS: Final = (FETCH_HANDLER, RUNNER, *(each.name for each in OBJECT_CLASSES))
+"""What the entry must define."""
+
+
 def queue_name(worker: str) -> str:
     """The queue of activity tasks of the Worker named ``worker``."""
     return f"{worker}-activities"
 
 
+DEAD_LETTER_SUFFIX: Final = "-dead"
+"""By this end of its name the Worker knows a dead-letter queue."""
+
+
 def dead_letter_queue_name(worker: str) -> str:
     """Where its messages go that could not be delivered."""
-    return f"{worker}-activities-dead"
+    return f"{queue_name(worker)}{DEAD_LETTER_SUFFIX}"
 
 
 def bucket_name(worker: str) -> str:
