@@ -1,9 +1,9 @@
 """What a CI system is told beside the report, and how this process knows that it runs in one.
 
 Owns the reading of CI's own environment variables, and the form of GitHub's annotations: a line
-``::error file=...,line=...,title=...::text`` that the runner takes from a step's output and shows at that line
-of the change. Invariant: whatever the texts hold, one annotation is one line, and none of its fields can end
-it or begin another.
+``::error file=...,line=...,title=...::text`` that the runner takes from a step's output and shows at that
+line of the change. Invariant: whatever the texts hold, one annotation is one line, and none of its fields can
+end it or begin another.
 
 Must not import: a terminal, pytest, the simulation.
 """
@@ -30,7 +30,7 @@ def on_github() -> bool:
 
 
 def github_error(*, title: str, text: str, location: str = "", last: str = "") -> str:
-    """The annotation. ``location``: ``file:line`` or ""; ``last``: a line that is shown whatever is left out."""
+    """The annotation. ``location``: ``file:line`` or ""; ``last``: a line that is never left out."""
     lines = [line for line in map(plain, text.splitlines()) if line]
     if len(lines) > _TEXT_LINES_MAX:
         lines = [*lines[:_TEXT_LINES_MAX], f"... {len(lines) - _TEXT_LINES_MAX} more lines"]

@@ -43,7 +43,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--sim-seed",
         metavar="SEED",
-        help="run every simulation with this seed; with --chaos-seeds or --chaos-budget: begin chaos tests here",
+        help="run every simulation with this seed; with --chaos-seeds or --chaos-budget: where chaos begins",
     )
     group.addoption(
         "--sim-seeds",

@@ -41,6 +41,7 @@ import json
 from collections import deque
 from collections.abc import Iterator
 from hashlib import blake2b
+from operator import attrgetter
 from typing import Any
 
 SCHEMA_VERSION = 1
@@ -75,10 +76,7 @@ Step = tuple[Any, ...]
 _CHUNK = 256
 
 
-def _name(value: Any) -> str:
-    return type(value).__name__
-
-
+_name = attrgetter("__class__.__name__")  # in C: it is called for every record of every step
 _encode = json.JSONEncoder(separators=(",", ":"), default=_name, check_circular=False).encode
 
 

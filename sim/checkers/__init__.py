@@ -88,26 +88,58 @@ def check_trace(
     if not instances:
         return ()
     ledger = Ledger()
-    steps: dict[str, list[ReadStep]] = {kind: [] for kind in FIELDS}
+    found_steps: dict[str, list[ReadStep]] = {kind: [] for kind in FIELDS}
     rows: dict[str, list[ReadRow]] = {}
     for instance in instances:
         instance.world = world
         instance.ledger = ledger
         for kind in instance.kinds:
-            steps[kind].append(instance.step)
+            found_steps[kind].append(instance.step)
         for table in instance.tables:
             rows.setdefault(table, []).append(instance.row)
+    steps = {kind: tuple(found) for kind, found in found_steps.items()}
+    readers = _RowReaders(rows)
     for number, step in enumerate(trace.tuples(), trace.first_kept):
         kind = step[0]
         for read in steps[kind]:
             read(number, step)
         if kind == "commit":
-            actor = kind_of(step[2])
+            of_table = readers[step[2]]
             for table, key, row in step[5]:
-                name = "events" if table.startswith("events:") else table
-                for read_row in rows.get(f"{actor}.{name}", ()):
+                for read_row in of_table[table]:
                     read_row(number, step, table, key, row)
             ledger.add(step)
         elif kind == "alarm_lost":
             ledger.lost.add(step[2])
     return tuple(violation for instance in instances for violation in instance.finish())
+
+
+class _OfTable(dict[str, tuple[ReadRow, ...]]):
+    """Table -> who reads its rows, for the objects of one class; looked up once per table."""
+
+    def __init__(self, actor: str, rows: dict[str, list[ReadRow]]) -> None:
+        super().__init__()
+        self._actor = actor
+        self._rows = rows
+
+    def __missing__(self, table: str) -> tuple[ReadRow, ...]:
+        name = "events" if table.startswith("events:") else table
+        found = self[table] = tuple(self._rows.get(f"{self._actor}.{name}", ()))
+        return found
+
+
+class _RowReaders(dict[str, _OfTable]):
+    """Object key -> who reads the rows of its tables; looked up once per object."""
+
+    def __init__(self, rows: dict[str, list[ReadRow]]) -> None:
+        super().__init__()
+        self._rows = rows
+        self._of_class: dict[str, _OfTable] = {}
+
+    def __missing__(self, key: str) -> _OfTable:
+        actor = kind_of(key)
+        found = self._of_class.get(actor)
+        if found is None:
+            found = self._of_class[actor] = _OfTable(actor, self._rows)
+        self[key] = found
+        return found

@@ -7,9 +7,9 @@ loses nothing.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from ...runtime.history import EventType
+from ...runtime.history import EventType, HistoryEvent
 from ..scenario import Kind, Violation
 from .base import Checker
 from .histories import Replayable, replay, replayable, sample
@@ -42,17 +42,18 @@ class FixedPoint(Checker):
         return self.violations
 
     def _json(self, found: Replayable) -> None:
-        from ...runtime.history import read_history, write_history
+        from ...runtime.history import History, read_history, write_history
 
-        again = read_history(write_history(found.history))
-        if again.events != found.history.events:
+        events = _one_of_each_shape(found.history.events)
+        again = read_history(write_history(History(events=events, workflow_id=found.history.workflow_id)))
+        if again.events != events:
             differing = next(
                 (
                     event.event_id
-                    for event, other in zip(found.history.events, again.events, strict=False)
+                    for event, other in zip(events, again.events, strict=False)
                     if event != other
                 ),
-                len(again.events),
+                0,
             )
             self.violated(f"event {differing} of run {found.run_id} is not what its JSON form says")
 
@@ -76,3 +77,27 @@ def _has_news(found: Replayable) -> bool:
         if not getattr(event.attributes, "workflow_task_completed_event_id", 0):
             return True
     return True
+
+
+def _one_of_each_shape(events: tuple[HistoryEvent, ...]) -> tuple[HistoryEvent, ...]:
+    """The first and the last event of each type with the same fields set: how an event is written and read
+    depends on nothing else, and a long run repeats itself."""
+    first: dict[Any, HistoryEvent] = {}
+    last: dict[Any, HistoryEvent] = {}
+    for event in events:
+        attributes = event.attributes
+        names = getattr(type(attributes), "__slots__", ())
+        shape = (
+            event.event_type,
+            event.user_metadata is None,
+            tuple([bool(getattr(attributes, name, None)) for name in names]),
+        )
+        if shape in first:
+            last[shape] = event
+        else:
+            first[shape] = event
+    return tuple(sorted((*first.values(), *last.values()), key=_event_id))
+
+
+def _event_id(event: HistoryEvent) -> int:
+    return event.event_id

@@ -114,27 +114,28 @@ def _both(first: str, second: str) -> str:
 def _lines_before(scenario: Scenario, options: dict[str, Any]) -> tuple[str, str] | None:
     """The last user line before the first difference on each side, found by two more runs; None if those do
     not differ."""
-    one, one_lines = _traced(scenario, options)
-    other, other_lines = _traced(scenario, options)
+    one, one_lines = traced_run(scenario, options)
+    other, other_lines = traced_run(scenario, options)
     if one.digest == other.digest:
         return None
     number = first_difference(one, other)
-    return _last(one_lines, number), _last(other_lines, number)
+    return last_line_before(one_lines, number), last_line_before(other_lines, number)
 
 
 Line = tuple[int, str, int]
 """How many steps there were, file, line."""
 
 
-def _last(lines: list[Line], number: int) -> str:
+def last_line_before(lines: list[Line], number: int) -> str:
+    """``file:line`` of the last line of user code that was reached before step ``number``, or ""."""
     for steps, file, line in reversed(lines):
         if steps <= number:
             return f"{file}:{line}"
     return ""
 
 
-def _traced(scenario: Scenario, options: dict[str, Any]) -> tuple[Trace, list[Line]]:
-    """One more run, and every line of user code that was reached in it."""
+def traced_run(scenario: Scenario, options: dict[str, Any]) -> tuple[Trace, list[Line]]:
+    """One run, and every line of user code that was reached in it. ``options`` as in run_scenario."""
     from ..runner import run_and_keep
 
     lines: list[Line] = []

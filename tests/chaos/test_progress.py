@@ -43,6 +43,10 @@ FAILING = """
 """
 
 
+ALONE = ("-p", "no:schemathesis", "-p", "no:hypothesispytest")
+"""Other plugins take their time to load."""
+
+
 def _write(project: pytest.Pytester, text: str) -> None:
     project.makeini("[pytest]\naddopts = --import-mode=importlib\n")
     project.makepyfile(test_it=dedent(text))
@@ -57,7 +61,7 @@ def _at_a_terminal(project: pytest.Pytester, *words: str, **environment: str) ->
         for name in ("CI", "BUILD_NUMBER", "GITHUB_ACTIONS", "PYTEST_XDIST_WORKER"):
             os.environ.pop(name, None)
         os.environ.update({"COLUMNS": "100", "TERM": "xterm", "PYTHONPATH": str(ROOT), **environment})
-        os.execv(sys.executable, [sys.executable, "-m", "pytest", "--color=no", *words])
+        os.execv(sys.executable, [sys.executable, "-m", "pytest", "--color=no", *ALONE, *words])
     said = b""
     while True:
         try:
@@ -128,7 +132,7 @@ def test_on_github_a_failed_chaos_test_is_annotated(
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     _write(pytester, FAILING)
     run = pytester.runpytest_subprocess if words else pytester.runpytest_inprocess
-    result = run(*words)
+    result = run(*ALONE, *words)
     result.assert_outcomes(failed=2)
     found = _annotations(result.stdout.str())
     assert len(found) == 2
@@ -152,7 +156,7 @@ def test_nothing_is_annotated_elsewhere_or_where_another_plugin_does_it(
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     pytester.makepyfile(pytest_github_actions_annotate_failures="")
     pytester.makeini("[pytest]\naddopts = --import-mode=importlib\npythonpath = .\n")
-    said = pytester.runpytest_subprocess("-p", "pytest_github_actions_annotate_failures")
+    said = pytester.runpytest_subprocess(*ALONE, "-p", "pytest_github_actions_annotate_failures")
     assert not _annotations(said.stdout.str())
 
 
