@@ -442,3 +442,6 @@ def _frames_of(task: Task) -> list[Any]:
 
 
 refuse_loop_methods(DeterministicLoop)
+
+RUN_CODE = DeterministicLoop._run_batch.__code__
+"""The code of the frame below which everything is workflow code, and above which nothing is."""

@@ -1,8 +1,8 @@
 """Where in the user's code something happened, remembered cheaply.
 
 Owns :class:`Location`: a code object and the offset of an instruction in it. Taking one costs a look at a
-frame; file, line and source are found out only when a report asks for them. Must not import: anything heavy;
-nothing that runs workflow code.
+frame; file, line and source are found out only when a report asks for them. Invariant: whoever steps the loop
+(a test, a host) is never taken for the user's workflow. Must not import: anything heavy.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from types import CodeType, FrameType
 from typing import Any
 
 from ..guard_frames import ENGINE, STDLIB, display_path, kind_of
+from ..loop import RUN_CODE
 
 Location = tuple[CodeType, int] | None
 
@@ -27,6 +28,8 @@ def caller() -> Location:
     frame: FrameType | None = sys._getframe(2)
     while frame is not None:
         code = frame.f_code
+        if code is RUN_CODE:
+            return None
         if is_user_file(code.co_filename):
             return code, frame.f_lasti
         frame = frame.f_back
