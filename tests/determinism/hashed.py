@@ -29,9 +29,11 @@ _before: list[int] = []
 
 
 async def by_history(sim: Simulation) -> None:
-    """Sleeps one second longer each time."""
+    """Starts a workflow under another name each time."""
     _before.append(1)
-    await sim.sleep(f"{len(_before)}s")
+    sim.run(worker)
+    name = f"workflow-{len(_before)}"
+    await temporal.start_workflow(sleeps, workflow_id=name, request_id=name)
 
 
 BY_HISTORY = Scenario(name="by history", workload=by_history)
