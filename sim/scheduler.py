@@ -21,6 +21,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from heapq import heapify, heappop, heappush
 from itertools import islice
+from operator import itemgetter
 from typing import Any
 
 from .choices import Stream
@@ -34,6 +35,8 @@ _SWEEP_MIN = 1024
 
 Lane = Any
 Event = tuple[Lane, Callable[..., object], tuple[Any, ...]]
+
+_lane_of = itemgetter(0)
 
 
 class Timer:
@@ -222,6 +225,20 @@ class Scheduler:
 
     def _choose(self) -> Event:
         ready = self._ready
+        count = min(len(ready), LANES_MAX)
+        if self.pick is None and len(set(map(_lane_of, islice(ready, count)))) == count:
+            index = self._choices.draw(count)  # the usual case: the oldest events have a lane each
+        else:
+            index = self._choose_head()
+        if not index:
+            return ready.popleft()
+        chosen = ready[index]
+        del ready[index]
+        return chosen
+
+    def _choose_head(self) -> int:
+        """The place in ``_ready`` of the chosen one of the heads of the first lanes."""
+        ready = self._ready
         lanes = [ready[0][0]]
         heads = [0]
         index = 0
@@ -234,11 +251,5 @@ class Scheduler:
                     break
         options = len(heads)
         if self.pick is None or options == 1:
-            index = heads[self._choices.draw(options)]
-        else:
-            index = heads[self._choices.note(self.pick(lanes, self._choices.count))]
-        if not index:
-            return ready.popleft()
-        chosen = ready[index]
-        del ready[index]
-        return chosen
+            return heads[self._choices.draw(options)]
+        return heads[self._choices.note(self.pick(lanes, self._choices.count))]
