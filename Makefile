@@ -14,7 +14,7 @@ PY     := $(VENV)/bin/python
 STAMP  := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all soak bench check lint types tidy format lock install wheel clean distclean
+.PHONY: help demo test test-all soak chaos bench check lint types tidy format lock install wheel clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -33,8 +33,11 @@ test-all: ## Run every test on every Python from 3.11 to 3.14 found on this mach
 		else echo "== Python $$version: not on PATH, skipped"; fi; \
 	done; test -n "$$found"
 
-soak: $(STAMP) ## Run the long form of the tests: more seeds, bigger property tests
-	@$(PY) $(PYTEST) --soak $(ARGS)
+soak: $(STAMP) ## Run the long form of everything, about four hours on two cores; stopped, it goes on from there
+	@$(PY) -m tests.quality.soak $(if $(filter-out auto,$(JOBS)),--jobs $(JOBS)) $(ARGS)
+
+chaos: $(STAMP) ## Run the scenarios under faults: make chaos ARGS="order_saga --seeds 50"
+	@$(PY) -m temporal_do.cli chaos $(or $(ARGS),all --seeds 20)
 
 bench: $(STAMP) ## Measure speed and memory, side by side with the peers
 	@$(PY) benchmarks/run.py $(ARGS)
