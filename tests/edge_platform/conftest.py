@@ -1,9 +1,8 @@
-"""One Worker for all tests of a module that only talk to it; and the skip, with its reason, where there is none."""
+"""One Worker for the tests of a module that only talk to it; the skip, with its reason, where there is none."""
 
 from __future__ import annotations
 
 import asyncio
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -76,9 +75,3 @@ def worker(platform: Platform, tmp_path_factory: pytest.TempPathFactory) -> Iter
             yield Client(edge=edge, loop=loop, http=http)
         finally:
             loop.run(edge.stop())
-
-
-def processes_with(text: str) -> list[str]:
-    """The command lines of all processes that contain a text."""
-    listed = subprocess.run(["ps", "-eo", "pid=,args="], capture_output=True, text=True, check=True).stdout
-    return [line for line in listed.splitlines() if text in line and " ps " not in line]

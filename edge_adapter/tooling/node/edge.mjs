@@ -1,7 +1,7 @@
 // Runs one Worker on miniflare and speaks with its parent in lines of JSON: the first line in says what to run,
 // later ones are commands; news and answers go out on standard output, everything for people on standard error.
 // It leads a process group. When standard input ends, the parent wants it to end, or is gone.
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 
@@ -11,6 +11,7 @@ const say = (message) => process.stdout.write(`${JSON.stringify(message)}\n`);
 const textOf = (error) => String(error?.message ?? error);
 
 let miniflare;
+let url;
 
 async function end() {
   // Whatever hangs, the whole group goes, the platform's binary included.
@@ -22,7 +23,7 @@ async function end() {
   }
 }
 
-async function start({ packages, options, modules, environment }) {
+async function start({ packages, options, modules, environment, pidFile }) {
   Object.assign(process.env, environment);
   // The packages live in a cache folder, away from this file.
   const { Log, LogLevel, Miniflare } = createRequire(`${packages}/package.json`)("miniflare");
@@ -44,15 +45,16 @@ async function start({ packages, options, modules, environment }) {
       stderr.pipe(process.stderr, { end: false });
     },
   });
-  const url = await miniflare.ready;
-  say({ ready: url.href });
+  url = await miniflare.ready;
+  const launched = (await stat(pidFile)).mtimeMs;
+  say({ ready: url.href, boot_ms: Date.now() - launched });
 }
 
 async function obey({ command, cron, scheduled_time_ms: time }) {
   if (command !== "scheduled") throw new Error(`no such command: ${command}`);
-  const worker = await miniflare.getWorker();
-  const { outcome } = await worker.scheduled({ cron, scheduledTime: time === null ? undefined : new Date(time) });
-  return { outcome };
+  const query = new URLSearchParams({ cron, format: "json", ...(time === null ? {} : { time }) });
+  const answer = await fetch(new URL(`/cdn-cgi/handler/scheduled?${query}`, url));
+  return { outcome: (await answer.json()).outcome };
 }
 
 let started = false;

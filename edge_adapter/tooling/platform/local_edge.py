@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from .config import WorkerConfig
-from .errors import EdgePlatformError
+from .errors import EdgePlatformError, EdgeStartError
 from .install import Platform, install_platform
 from .modules import ModuleFile, walk_modules
 from .runner import ADDRESS_IN_USE, FailedStart, Runner
@@ -76,9 +76,19 @@ class LocalEdge:
         return self._port
 
     @property
+    def boot_ms(self) -> float:
+        """Milliseconds from the launch of the platform's binary until it listened, at the last start."""
+        return self._running().boot_ms
+
+    @property
     def is_running(self) -> bool:
         """Started, and neither stopped nor killed since."""
         return self._runner is not None
+
+    @property
+    def workerd_pid(self) -> int | None:
+        """The process of the platform's binary; None when it is down."""
+        return None if self._runner is None else self._runner.workerd_pid
 
     def _running(self) -> Runner:
         if self._runner is None:
@@ -124,8 +134,12 @@ class LocalEdge:
                 )
                 break
             except FailedStart as error:
-                if error.code != ADDRESS_IN_USE or loop.time() > give_up_at:
+                if error.code != ADDRESS_IN_USE:
                     raise
+                if loop.time() > give_up_at:
+                    raise EdgeStartError(
+                        f"port {self._port} of {_HOST} is in use by another program; stop it or take another"
+                    ) from None
             await asyncio.sleep(_PORT_POLL_S)
         self._port = int(self._runner.url.rstrip("/").rpartition(":")[2])
 

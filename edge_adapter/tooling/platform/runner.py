@@ -29,6 +29,7 @@ _DEATH_PATIENCE_S = 5.0
 _DEATH_POLL_S = 0.005
 _LINE_BYTES_MAX = 1 << 20
 ADDRESS_IN_USE = "ERR_ADDRESS_IN_USE"
+_RUNTIME_FAILURE = "ERR_RUNTIME_FAILURE"
 
 
 class FailedStart(EdgeStartError):
@@ -39,14 +40,17 @@ class FailedStart(EdgeStartError):
         self.code = code
 
 
-def log_tail(log: Path, lines: int = LOG_TAIL_LINES) -> str:
-    """The last lines of a log, for an error; a plain sentence when it is empty."""
+def log_tail(log: Path, *, since_bytes: int = 0, lines: int = LOG_TAIL_LINES) -> str:
+    """The last lines of a log after an offset, for an error; a plain sentence when there are none.
+
+    Frames of the platform's own JavaScript are left out: they say nothing about the Worker's Python.
+    """
     try:
-        text = log.read_text(encoding="utf-8", errors="replace")
+        text = log.read_bytes()[since_bytes:].decode(errors="replace")
     except OSError:
         text = ""
-    kept = text.splitlines()[-lines:]
-    return "\n".join(kept) if kept else "(the log is empty)"
+    kept = [line for line in text.splitlines() if line.strip() and not line.startswith("  at ")]
+    return "\n".join(kept[-lines:]) if kept else "(the log is empty)"
 
 
 def _is_running(pid: int) -> bool:
@@ -64,7 +68,8 @@ def _is_running(pid: int) -> bool:
 
 
 class Runner:
-    """Started once, stopped or killed once. `url` is where the Worker listens."""
+    """Started once, stopped or killed once. `url` is where the Worker listens, `boot_ms` how long the binary
+    took from its launch until then."""
 
     def __init__(
         self, process: asyncio.subprocess.Process, *, log: Path, pid_file: Path, temporary: Path
@@ -76,6 +81,7 @@ class Runner:
         self._count = 0
         self._lock = asyncio.Lock()
         self.url = ""
+        self.boot_ms = 0.0
 
     @classmethod
     async def start(
@@ -101,6 +107,7 @@ class Runner:
         temporary = folder / "tmp"
         temporary.mkdir(exist_ok=True)
         with open(log, "ab") as output:
+            logged_bytes = output.tell()
             process = await asyncio.create_subprocess_exec(
                 str(platform.node),
                 str(NODE_FILES / "edge.mjs"),
@@ -115,6 +122,7 @@ class Runner:
             "packages": str(platform.packages),
             "options": dict(options),
             "modules": [[module.name, module.kind, str(module.file)] for module in modules],
+            "pidFile": str(pid_file),
             "environment": {
                 "TMPDIR": str(temporary),  # a killed process cleans nothing up
                 "MINIFLARE_WORKERD_PATH": str(platform.launcher),
@@ -131,20 +139,23 @@ class Runner:
                 answer = await runner._read()
         except TimeoutError:
             await runner.kill()
+            tail = log_tail(log, since_bytes=logged_bytes)
             raise EdgeStartError(
-                f"the Worker did not start within {timeout_s:g} s. The end of {log}:\n{log_tail(log)}"
+                f"the Worker did not start within {timeout_s:g} s. The end of {log}:\n{tail}"
             ) from None
         except BaseException:
             await runner.kill()
             raise
         if "ready" not in answer:
             await runner.kill()
-            raise FailedStart(
-                f"the Worker does not start: {answer.get('failed', answer)}\n"
-                f"The end of {log}:\n{log_tail(log)}",
-                answer.get("code"),
-            )
+            tail = log_tail(log, since_bytes=logged_bytes)
+            # Of the binary's failures miniflare knows only the words of older ones.
+            code = ADDRESS_IN_USE if "Address already in use" in tail else answer.get("code")
+            refused = "its code or its configuration is refused"
+            said = refused if code == _RUNTIME_FAILURE else answer["failed"]
+            raise FailedStart(f"the Worker does not start: {said}. The end of {log}:\n{tail}", code)
         runner.url = str(answer["ready"])
+        runner.boot_ms = float(answer["boot_ms"])
         return runner
 
     @property
@@ -165,7 +176,7 @@ class Runner:
         line = b"" if stdout is None else await stdout.readline()
         if not line:
             raise EdgeStartError(
-                f"the platform's process ended. The end of {self._log}:\n{log_tail(self._log)}"
+                f"the platform's process has ended. The end of {self._log}:\n{log_tail(self._log)}"
             )
         answer: dict[str, Any] = json.loads(line)
         return answer

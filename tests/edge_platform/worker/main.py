@@ -21,7 +21,9 @@ class Notebook(DurableObject):
         return await self.lines()
 
     async def lines(self):
-        return json.dumps([row.text for row in self.sql.exec("SELECT text FROM line ORDER BY number").toArray()])
+        return json.dumps(
+            [row.text for row in self.sql.exec("SELECT text FROM line ORDER BY number").toArray()]
+        )
 
     async def wake_in(self, delay_ms, text):
         self.sql.exec("CREATE TABLE IF NOT EXISTS pending (text TEXT)")
