@@ -1,4 +1,4 @@
-"""One Worker for the tests of a module that only talk to it; the skip, with its reason, where there is none."""
+"""One Worker for all tests of a module that only talk to it; without a platform, the skip and its reason."""
 
 from __future__ import annotations
 
