@@ -26,6 +26,10 @@ class ExitCode(IntEnum):
     """Workflow code no longer does what a history records, or two runs of one seed differ."""
     HARNESS = 13
     """Chaos: a run itself went wrong, so that it says nothing."""
+    UNFIT = 20
+    """Edge: what is there would not work on the platform."""
+    UNAVAILABLE = 21
+    """Edge: a tool, or a package that has to be fetched, is missing or failed."""
     INTERNAL = 70
     """A bug in this program."""
     INTERRUPTED = 130
@@ -41,6 +45,8 @@ MEANINGS: tuple[tuple[ExitCode, str], ...] = (
     (ExitCode.LIVENESS, "chaos: what had to happen did not"),
     (ExitCode.NONDETERMINISM, "nondeterminism"),
     (ExitCode.HARNESS, "chaos: a run itself went wrong"),
+    (ExitCode.UNFIT, "edge: the project would not work on the platform"),
+    (ExitCode.UNAVAILABLE, "edge: a tool or a package is missing or failed"),
     (ExitCode.INTERNAL, "a bug in this program"),
     (ExitCode.INTERRUPTED, "interrupted"),
 )

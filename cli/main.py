@@ -20,6 +20,7 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("replay", ".replay", "replay recorded histories against workflow code"),
     ("history", ".history", "look at a recorded history"),
     ("chaos", ".chaos", "run scenarios under faults and tell what broke"),
+    ("edge", ".edge", "deploy workers to Cloudflare, or run them on its binary here"),
 )
 """Name, module with ``add_arguments(parser)`` and ``run(arguments) -> int``, one line of help."""
 

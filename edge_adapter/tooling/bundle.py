@@ -96,11 +96,12 @@ def collect_bundle(project: Project, packages: Path, more_packages: Path | None 
     for place, path in _own_files():
         put(f"{VENDORED}/{OWN_ROOT}/{place}", OWN_ROOT, path.read_bytes())
     for folder in folders:
+        owners = _distributions(folder)
         for place, path in _package_files(folder):
             if path.suffix in _NATIVE_SUFFIXES:
                 native.append(place)
             elif f"{VENDORED}/{place}" not in taken:
-                put(f"{VENDORED}/{place}", _part(place), _content(path))
+                put(f"{VENDORED}/{place}", owners.get(place, _top(place)), _content(path))
     rules = sorted(f"**/{place}" for place in data if Path(place).suffix not in _UPLOADED_BY_THEMSELVES)
     put(CONFIG, "configuration", _config(project, entry.name, rules).encode())
     files = sorted(taken.values(), key=lambda file: file.place)
@@ -234,11 +235,18 @@ def _content(path: Path) -> bytes:
     return content
 
 
-def _part(place: str) -> str:
-    top = place.partition("/")[0]
-    if top.endswith(".dist-info"):
-        return "metadata of packages"
-    return top.removesuffix(".py").removesuffix(".pth")
+def _distributions(folder: Path) -> dict[str, str]:
+    """File -> the distribution it came with, as pip has recorded it."""
+    owners: dict[str, str] = {}
+    for record in sorted(folder.glob("*.dist-info/RECORD")):
+        name = record.parent.name.removesuffix(".dist-info").rpartition("-")[0].replace("_", "-")
+        for line in record.read_text("utf-8").splitlines():
+            owners[line.rsplit(",", 2)[0].strip('"')] = name
+    return owners
+
+
+def _top(place: str) -> str:
+    return place.partition("/")[0].removesuffix(".py")
 
 
 def _config(project: Project, entry: str, rules: Iterable[str]) -> str:

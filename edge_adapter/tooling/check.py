@@ -53,6 +53,10 @@ RULES: Final = (
     Rule("secrets-ignored", "the file of secrets not committed", rules_code.secrets_stay_here),
 )
 
+_OF_BUNDLE: Final = ("entry-exports", "import-time", "imports", "native-code", "size")
+RULES_OF_BUNDLE: Final = tuple(rule for rule in RULES if rule.name in _OF_BUNDLE)
+"""Those about what is in the bundle, whatever the configuration says."""
+
 
 @attrs.frozen(kw_only=True)
 class Report:

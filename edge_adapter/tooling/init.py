@@ -16,6 +16,7 @@ import attrs
 from . import templates
 from .errors import EdgeProjectError
 from .names import WORKER_NAME_LENGTH_MAX, name_from, problem_with_name
+from .project import SETTINGS_TABLE, read_settings, roots_of
 from .secrets_file import new_secrets_text, read_secrets
 from .worker_shape import CONFIG, ENTRY, OTHER_CONFIGS, SECRETS_FILE, TOKEN
 
@@ -58,8 +59,8 @@ def initialize(
     for other in OTHER_CONFIGS:
         if (root / other).is_file():
             raise EdgeProjectError(
-                f"the deploy tool would find two configurations: there is a {other}; move it away, its Worker "
-                "needs a folder of its own"
+                f"the deploy tool would find two configurations: there is a {other}; move it away, for its "
+                "Worker needs a folder of its own"
             )
     done = [
         _write(root, CONFIG, templates.configuration(name, entry), "the Worker's configuration", force),
@@ -68,6 +69,19 @@ def initialize(
         _ignore(root),
     ]
     return done
+
+
+def check_reachable(root: Path, module: str) -> None:
+    """The bundle will hold the module. Raises EdgeProjectError if it lies outside the project."""
+    settings = read_settings(root / "pyproject.toml")
+    for folder in roots_of(root, settings):
+        path = folder.joinpath(*module.split("."))
+        if path.with_suffix(".py").is_file() or path.is_dir():
+            return
+    raise EdgeProjectError(
+        f"module {module!r} is not in the project {root}: run this where its top-level package is, or name "
+        f"the folder it is in: source = [...] under [{SETTINGS_TABLE}] in pyproject.toml"
+    )
 
 
 def _worker_name(root: Path, name: str | None) -> str:

@@ -75,9 +75,7 @@ class Project:
     @property
     def roots(self) -> tuple[Path, ...]:
         """Folders in which the user's top-level modules are looked for, in this order."""
-        named = [self.root / name for name in self.settings.source]
-        usual = [self.root / "src"] if (self.root / "src").is_dir() and not named else []
-        return (*named, *usual, self.root)
+        return roots_of(self.root, self.settings)
 
 
 @attrs.frozen(kw_only=True)
@@ -134,6 +132,14 @@ def open_project(config: Path, *, include: tuple[str, ...] = ()) -> Project:
         config=node,
         settings=attrs.evolve(settings, include=(*settings.include, *include)),
     )
+
+
+def roots_of(root: Path, settings: Settings) -> tuple[Path, ...]:
+    """Where the user's top-level modules are looked for in the project ``root``: the folders that the
+    settings name, or ``src`` if there is one, and the project's folder itself."""
+    named = [root / name for name in settings.source]
+    usual = [root / "src"] if (root / "src").is_dir() and not named else []
+    return (*named, *usual, root)
 
 
 def _nothing_there(config: Path) -> str:
