@@ -1,7 +1,7 @@
 """The Worker: the engine on Durable Objects, Queues and R2. Runs inside Pyodide.
 
-Every name is loaded when it is first asked for: the laptop's tools read names and tables from here without the
-Worker's SDK. Imports the runtime and the API; never the simulator, never another adapter.
+Every name is loaded when it is first asked for: the laptop's tools read names and tables from here without
+the Worker's SDK. Imports the runtime and the API; never the simulator, never another adapter.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """Taking activity tasks: from the queue, from the dead-letter queue, and from an early start.
 
 Invariants
-- A message is acknowledged by itself, when the lease of its attempt is durable or there is nothing to do; what
-  fails is asked for again later, and never fails the batch.
-- User code runs beside the batch: the invocation stays until it has ended, the next batch does not wait for it
-  (the flag ``queue_consumer_no_wait_for_wait_until``).
-- What ends in the dead-letter queue was given up by the platform, not by the engine: the activity is poked, so
-  that its own alarm starts the attempt again, and the loss is logged.
+- A message is acknowledged by itself, when the lease of its attempt is durable or there is nothing to do;
+  what fails is asked for again later, and never fails the batch.
+- User code runs beside the batch: the invocation stays until it has ended, the next batch does not wait for
+  it (the flag ``queue_consumer_no_wait_for_wait_until``).
+- What ends in the dead-letter queue was given up by the platform, not by the engine: the activity is poked,
+  so that its own alarm starts the attempt again, and the loss is logged.
 
 Must not import: the SDK, anything of JavaScript.
 """

@@ -1,7 +1,7 @@
 """What is deployed in this isolate: the workers, their executor and the actors. One of each, for all objects.
 
-Objects share an isolate, and with it the cache of workflow coroutines, which is what bounds its memory. Nothing
-here waits for anything, so that no object ever waits for what another one does.
+Objects share an isolate, and with it the cache of workflow coroutines, which is what bounds its memory.
+Nothing here waits for anything, so that no object ever waits for what another one does.
 
 Must not import: the SDK, anything of JavaScript, the workflow side before a workflow task comes.
 """

@@ -1,8 +1,9 @@
 """Early starts: an activity begins by a direct call while its message is still on its way to the queue.
 
 The queue message is the safety net. Both carry the token of one attempt, and the second lease is refused, so
-the attempt runs once. The work runs in an invocation of its own, an entrypoint of the same Worker, outside any
-object; the object keeps the call open, because an invocation whose caller has gone may be ended soon after.
+the attempt runs once. The work runs in an invocation of its own, an entrypoint of the same Worker, outside
+any object; the object keeps the call open, because an invocation whose caller has gone may be ended soon
+after.
 
 Must not import: the SDK, anything of JavaScript.
 """

@@ -18,12 +18,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, ClassVar
 
 from workers import DurableObject, Response, WorkerEntrypoint  # type: ignore[import-not-found]
 
 from ...runtime import keys
-from ...runtime.connection import host_context
 from ...runtime.definitions import Worker
 from ...runtime.payloads import DataConverter
 from .consumer import consume_batch, take_task
@@ -97,15 +97,10 @@ class Edge(WorkerEntrypoint):  # type: ignore[misc]
         super().__init_subclass__(**options)
         deployed.deploy(cls.workers, converter=cls.converter)
 
-    @property
-    def host(self) -> CloudflareHost:
-        """The host of this invocation; calls made on a ``Temporal`` within the handlers find it by
-        themselves."""
-        found = host_context.get()
-        if not isinstance(found, CloudflareHost):
-            found = CloudflareHost(self.env._env)
-            host_context.set(found)
-        return found
+    def __init__(self, ctx: Any, env: Any) -> None:
+        super().__init__(ctx, env)
+        self.host = CloudflareHost(self.env._env)
+        """The host of this invocation; ``with use_host(self.host):`` makes it that of client calls."""
 
     async def fetch(self, request: Any) -> Any:
         """Answer one HTTP request by the API."""
@@ -113,16 +108,14 @@ class Edge(WorkerEntrypoint):  # type: ignore[misc]
 
     async def respond(self, request: Any) -> Any:
         """The API's answer to ``request``."""
-        from ..api import Api
         from ..api import Request as ApiRequest
 
-        token = (getattr(self.env._env, TOKEN_SECRET, None) or "").split()
         raw = request.js_object
-        answer = await Api(token=token or None).handle(
+        answer = await _api(getattr(self.env._env, TOKEN_SECRET, None) or "").handle(
             self.host,
             ApiRequest(
-                method=request.method,
-                target=request.url,
+                method=str(raw.method),
+                target=str(raw.url),
                 headers=[(str(name), str(value)) for name, value in raw.headers],
                 body=_chunks(raw.body),
             ),
@@ -141,6 +134,13 @@ class Edge(WorkerEntrypoint):  # type: ignore[misc]
         for worker in deployed.deployment.workers:
             await deployed.deployment.announce(host, worker)
         await deployed.deployment.sweep(host)
+
+
+@lru_cache(maxsize=2)
+def _api(tokens: str) -> Any:
+    from ..api import Api
+
+    return Api(token=tokens.split() or None)
 
 
 async def _chunks(stream: Any) -> Any:

@@ -1,13 +1,13 @@
 """The host as one invocation, or one incarnation of an object, sees it: clock, entropy, calls, queues, blobs.
 
-What awaits here belongs to the invocation that asked: the platform forbids to wait for another one's I/O. So a
-host is made per invocation and per incarnation, and keeps its stubs to itself.
+What awaits here belongs to the invocation that asked: the platform forbids to wait for another one's I/O. So
+a host is made per invocation and per incarnation, and keeps its stubs to itself.
 
 Invariants
-- Time never runs backwards within an isolate. It has the platform's resolution, a millisecond, and stands still
-  while code computes.
-- Whatever a call, a queue or the object store raises is a HostError: outcome unknown. A stub that failed is not
-  used again, because it may be broken for good.
+- Time never runs backwards within an isolate. It has the platform's resolution, a millisecond, and stands
+  still while code computes.
+- Whatever a call, a queue or the object store raises is a HostError: outcome unknown. A stub that failed is
+  not used again, because it may be broken for good.
 
 Must not import: the SDK; another adapter.
 """

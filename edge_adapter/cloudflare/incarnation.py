@@ -1,12 +1,13 @@
 """One life of one durable object: the host its shell runs on.
 
 An incarnation ends by itself, without the platform's reset: what holds of the object in memory is its shell,
-its tasks and its cached coroutines, and these are dropped here. The platform's own reset would stop JavaScript
-in the middle of the interpreter that all objects of the isolate share.
+its tasks and its cached coroutines, and these are dropped here. The platform's own reset would stop
+JavaScript in the middle of the interpreter that all objects of the isolate share.
 
 Invariants
 - A dead incarnation commits nothing, starts nothing, and its calls in flight end with an unknown outcome.
-- What runs beside the turns belongs to this object's invocation context, and is cancelled with the incarnation.
+- What runs beside the turns belongs to this object's invocation context, and is cancelled with the
+  incarnation.
 
 Must not import: the SDK, anything of JavaScript.
 """

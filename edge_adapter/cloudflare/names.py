@@ -1,7 +1,7 @@
 """What a deployed Worker's configuration calls its parts: bindings, variables, queues.
 
-The entry and the laptop's tools agree on these names; nothing else in this package spells one. Imports nothing
-of the platform.
+The entry and the laptop's tools agree on these names; nothing else in this package spells one. Imports
+nothing of the platform.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
 """A durable object as the platform sees it: two entries, ``call`` and ``alarm``, over the engine's shell.
 
-A call carries the object's key and one encoded message, and is answered with one encoded reply, or with a text
-that says why there is none. The key is stored with the first commit, because an alarm wakes an object that
-knows only the hash of its name.
+A call carries the object's key and one encoded message, and is answered with one encoded reply, or with a
+text that says why there is none. The key is stored with the first commit, because an alarm wakes an object
+that knows only the hash of its name.
 
 Invariants
 - One shell at a time; when it dies, the next event makes another one from the committed rows.
-- The alarm's handler raises only when the database itself does: after a few failures the platform would forget
-  the alarm for good. When the life that handled it ended, it is set again, later each time.
+- The alarm's handler raises only when the database itself does: after a few failures the platform would
+  forget the alarm for good. When the life that handled it ended, it is set again, later each time.
 
 Must not import: the SDK, anything of JavaScript.
 """

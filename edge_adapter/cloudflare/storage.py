@@ -2,16 +2,17 @@
 
 A row is ``(table, key, part, value)``: the value is the text that ``records.encode`` makes of it, cut into
 parts of at most 1 MB (a row of the platform is 2 MB at most). Every column but ``part`` is text, because what
-goes through the binding as a number is a float there. Keys are written so that SQLite's order is the engine's:
-integers first, by value, then texts, by code point; negative integers and texts with unusual characters are put
-in order when they are read. The identity of the object is the row of a table with no name.
+goes through the binding as a number is a float there. Keys are written so that SQLite's order is the
+engine's: integers first, by value, then texts, by code point; negative integers and texts with unusual
+characters are put in order when they are read. The identity of the object is the row of a table with no name.
 
 Invariants
 - One commit is one synchronous transaction: rows and alarm together or nothing.
 - The alarm is never set for the moment of one that has rung, nor for an earlier one: the platform loses an
   alarm that is set again for the same millisecond.
-- An alarm that is to be set again for the very moment it is set for has been lost, as far as anybody knows; it
-  is set a millisecond later, because the platform ignores what changes nothing.
+- The alarm never rings later than the commit says; it may ring up to 10 s too early.
+- An alarm that is to be set again for the very moment it is set for has been lost, as far as anybody knows;
+  it is set a millisecond later, because the platform ignores what changes nothing.
 
 Speaks to the raw binding and not to the SDK's wrapper, which takes ten times as long. Imports nothing of the
 platform: the binding is handed in.
@@ -30,10 +31,14 @@ PART_LENGTH_MAX: Final = 1_000_000
 """Characters, all of them ASCII."""
 PAGE_SIZE: Final = 500
 """So many rows are taken over from the database at a time."""
+EARLY_MS_MAX: Final = 10_000
+"""An alarm that is set already may ring so much too early: then it finds nothing due, and is set again.
+Setting it costs a write of its own, here and in the platform's scheduler, with every commit that moves it."""
 PUTS_MAX: Final = 30
 """So many rows go into one statement; it may have 100 parameters."""
 ALARM_MS_MAX: Final = 6_900_000_000_000
-"""The platform takes no alarm later than 2189; one that rings too early finds nothing due and is set again."""
+"""The platform takes no alarm later than 2189; one that rings too early finds nothing due and is set
+again."""
 
 _IDENTITY: Final = "identity"
 _UNKNOWN: Final = -1
@@ -54,6 +59,7 @@ SELECT "table", key, CAST(part AS TEXT), value FROM row
 WHERE ("table", key, part) > (?, ?, CAST(? AS INTEGER))
 ORDER BY "table", key, part LIMIT {PAGE_SIZE}
 """
+_SELECT_IDENTITY: Final = "SELECT value FROM row WHERE \"table\" = '' AND key = ?"
 _PUTS: Final = tuple(_PUT + ", ".join(["(?, ?, 0, ?)"] * count) for count in range(PUTS_MAX + 1))
 
 
@@ -74,7 +80,7 @@ class Storage:
         self.identity: str = ""
         """The key of the object, known from its first commit on."""
         if self._exists:
-            self.identity = self._rows("SELECT value FROM row WHERE \"table\" = '' AND key = ?", _IDENTITY)[0][0]
+            self.identity = self._rows(_SELECT_IDENTITY, _IDENTITY)[0][0]
 
     def _rows(self, query: str, *values: Any) -> list[list[Any]]:
         found = self._sql.exec(query, *values).raw().toArray()
@@ -190,10 +196,12 @@ class Storage:
                 self._binding.deleteAlarm()
             return None
         alarm_ms = min(max(-(-alarm_ns // _MILLISECOND), self._rung_ms + 1), ALARM_MS_MAX)
-        if alarm_ms == self._armed_ms:
-            if not forced:
-                return alarm_ms
-            alarm_ms += 1
+        armed_ms = self._armed_ms
+        if armed_ms is not None and armed_ms != _UNKNOWN:
+            if not forced and armed_ms <= alarm_ms <= armed_ms + EARLY_MS_MAX:
+                return armed_ms
+            if alarm_ms == armed_ms:
+                alarm_ms += 1
         self._binding.setAlarm(alarm_ms)
         return alarm_ms
 

@@ -1,5 +1,5 @@
-"""The Worker of the tests: the entry as a user writes it, and a back door that lets a test drive the client from
-inside the Worker."""
+"""The Worker of the tests: the entry as a user writes it, and a back door that lets a test drive the client
+from inside the Worker."""
 
 from __future__ import annotations
 
@@ -54,15 +54,19 @@ async def drive(host: Any, do: str, id: str = "", **values: Any) -> Any:
         handle = await temporal.start_workflow(values["type"], workflow_id=id, args=values["args"], **options)
         return handle.run_id
     if do == "schedule":
-        await temporal.schedule_workflow(values["type"], schedule_id=id, args=values["args"], **values["options"])
+        await temporal.schedule_workflow(
+            values["type"], schedule_id=id, args=values["args"], **values["options"]
+        )
         return None
     if do == "list":
-        return [each.workflow_id async for each in temporal.list_workflows(values.get("query", ""))]
+        return [each.workflow_id for each in await temporal.list_workflows(values.get("query", ""))]
     if do == "blob":
         data = values["data"].encode()
         stored = await host.put_blob(id, data, only_if_absent=values.get("only_if_absent", False))
         found = await host.get_blob(id)
         return [stored, None if found is None else found.decode(), await host.get_blob("nothing here")]
+    if do == "bench":
+        return await bench(host, **values)
     handle = temporal.get_handle(id)
     if do == "result":
         return await handle.result()
@@ -73,3 +77,37 @@ async def drive(host: Any, do: str, id: str = "", **values: Any) -> Any:
     if do == "history":
         return (await handle.fetch_history()).to_dict()
     raise ValueError(do)
+
+
+async def bench(host: Any, count: int) -> Any:
+    import asyncio
+    import js
+    from temporal_do.runtime.actor import Poke
+    from temporal_do.runtime.messages.workflow import DescribeWorkflow
+    from temporal_do.runtime.records import decode, encode
+
+    out = {}
+    clock = js.performance.now
+
+    async def measure(name, work):
+        begun = js.Date.now()
+        for _ in range(count):
+            await work()
+        out[name] = (js.Date.now() - begun) / count
+
+    await host.call("ActivityDO/edge/x", Poke())
+    await measure("poke", lambda: host.call("ActivityDO/edge/x", Poke()))
+    await measure("unknown", lambda: host.call("ActivityDO/edge/x", DescribeWorkflow(run_id="")))
+    raw = host._stubs["ActivityDO/edge/x"]
+
+    async def bad():
+        await raw.call("ActivityDO/edge/y", "x")
+
+    await measure("bare", bad)
+    await measure("sleep0", lambda: asyncio.sleep(0))
+
+    async def task():
+        await asyncio.get_running_loop().create_task(asyncio.sleep(0))
+
+    await measure("task", task)
+    return out

@@ -79,8 +79,15 @@ class Owner:
 
 # Every entry is a place where the outside world, or an address, is let in on purpose.
 OWNERS: tuple[Owner, ...] = (
+    Owner("cli/edge_making.py", ("asyncio.run",), "fetching packages is asynchronous, the command is not"),
+    Owner(
+        "cli/edge_dev.py",
+        ("asyncio.run", "asyncio.sleep", "signal"),
+        "a session on this machine, in real time, until Ctrl-C",
+    ),
     Owner("cli/replay.py", ("time.perf_counter_ns",), "says how long a replay took"),
     Owner("cli/terminal.py", ("os.environ",), "NO_COLOR and TERM decide about colour"),
+    Owner("edge_adapter/cloudflare/host.py", ("os.urandom",), "where the entropy of the platform comes in"),
     Owner("edge_adapter/local/database.py", ("sqlite3",), "the database of the SQLite host"),
     Owner(
         "edge_adapter/local/host.py",
@@ -103,6 +110,13 @@ OWNERS: tuple[Owner, ...] = (
         ("asyncio.sleep", "signal"),
         "kills the platform's processes and waits until they are gone",
     ),
+    Owner(
+        "edge_adapter/tooling/deploy.py",
+        ("subprocess", "os.environ"),
+        "calls the platform's own deploy tool, in this process's environment",
+    ),
+    Owner("edge_adapter/tooling/requirements.py", ("subprocess",), "calls pip for the user's packages"),
+    Owner("edge_adapter/tooling/secrets_file.py", ("secrets",), "draws the token of a new project"),
     Owner("scenarios/world.py", ("asyncio.sleep",), "activities of the scenarios take virtual time"),
     Owner("sim/ci.py", ("os.environ",), "CI systems say by their variables that they are there"),
     Owner(
