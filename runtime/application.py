@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from . import definitions
-from .connection import find_host, request
+from .connection import check_address, find_host, open_remote, request
 from .definitions import (
     ActivityDefinition,
     ActivitySet,
@@ -27,6 +27,7 @@ from .texts import checked_text
 
 if TYPE_CHECKING:
     from .activity_completion import AsyncActivityHandle
+    from .connection import RemoteClient
     from .handles import WorkflowHandle
     from .host import Host
     from .listing import WorkflowExecutionInfo
@@ -45,7 +46,8 @@ class Temporal:
     """An application in one namespace.
 
     Arguments: ``namespace``; ``task_queue``, where workflows start unless told otherwise; ``converter``, how
-    values become payloads.
+    values become payloads; ``url`` and ``token``, the HTTP API that calls go to where no other host is known
+    (needs the extra ``temporal-do[remote]``). ``async with`` it, or ``close``, ends the connections to it.
     """
 
     def __init__(
@@ -54,6 +56,8 @@ class Temporal:
         *,
         task_queue: str = DEFAULT_TASK_QUEUE,
         converter: DataConverter | None = None,
+        url: str | None = None,
+        token: str | None = None,
     ) -> None:
         if converter is not None and not hasattr(converter, "to_payload"):
             raise InvalidArgumentError(f"converter is a DataConverter(...), not {converter!r}")
@@ -63,6 +67,9 @@ class Temporal:
         self._workflows: dict[str, WorkflowDefinition] = {}
         self._activities: dict[str, ActivityDefinition[Any, Any]] = {}
         self._host: Host | None = None
+        check_address(url, token)
+        self._address = (url, token)
+        self._remote: RemoteClient | None = None
 
     # --- definitions ---
 
@@ -146,7 +153,25 @@ class Temporal:
 
     def host(self) -> Host:
         """The host that a call made now would run on. Raises NoHostError."""
-        return find_host(self._host)
+        return find_host(self._host, self._remote_client)
+
+    def _remote_client(self) -> RemoteClient | None:
+        """The host behind ``url``, made when it is first needed: in a world of its own nobody needs it."""
+        url, token = self._address
+        if self._remote is None and url is not None and token is not None:
+            self._remote = open_remote(url, token)
+        return self._remote
+
+    async def close(self) -> None:
+        """End the connections that calls over ``url`` have opened; a later call opens new ones."""
+        if self._remote is not None:
+            await self._remote.close()
+
+    async def __aenter__(self) -> Temporal:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
     # --- workflows ---
 
@@ -391,6 +416,13 @@ class Temporal:
             note=note,
             **options,
         )
+
+    async def list_schedules(self, *, limit: int = 1_000) -> list[ScheduleHandle]:
+        """Handles of the schedules of this namespace, by id, at most ``limit``. A handle of a schedule with a
+        very long id has a hash for it, which serves as well."""
+        from .listing import list_schedule_ids
+
+        return [self.get_schedule_handle(each) for each in await list_schedule_ids(self, limit)]
 
     def get_schedule_handle(self, schedule_id: str) -> ScheduleHandle:
         """A handle for a schedule that exists."""

@@ -1,20 +1,21 @@
 """Which host a call runs on, and how a request gets there.
 
-Owns the order in which a host is found (an explicit ``connect``, else the one of the context, else none) and
-the retry of requests whose outcome is unknown: a request is made again with the same message, whose request
-id makes the receiver act once.
+Owns the order in which a host is found (an explicit ``connect``, else the one of the context, else the API at
+``url=``, else none) and the retry of requests whose outcome is unknown: a request is made again with the same
+message, whose request id makes the receiver act once.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from importlib import import_module
+from typing import Any, Protocol
 
 from .durations import SECOND
-from .errors import HostError, HostNotOpenError, NoHostError
+from .errors import HostError, HostNotOpenError, InvalidArgumentError, NoHostError
 from .host import Host
 
 host_context: ContextVar[Host | None] = ContextVar("temporal_do_host", default=None)
@@ -35,9 +36,51 @@ def use_host(host: Host) -> Iterator[None]:
         host_context.reset(token)
 
 
-def find_host(bound: Host | None) -> Host:
-    """The host to use: the bound one, else the context's. Raises NoHostError."""
+class RemoteClient(Host, Protocol):
+    """A host over connections of its own."""
+
+    async def close(self) -> None:
+        """Close them; a later call opens new ones."""
+        ...
+
+
+REMOTE_HOST = "..edge_adapter.remote.host"
+"""Where the host over HTTP lives. Loaded by its name and only when a URL is given: the engine knows no
+socket, and a bundle for the edge leaves that part out."""
+
+
+def check_address(url: Any, token: Any) -> None:
+    """Refuse what cannot be an API's address; what only the client over HTTP knows is checked when it is
+    made. Raises InvalidArgumentError, which never shows the token."""
+    if url is None and token is None:
+        return
+    if url is None:
+        raise InvalidArgumentError("token= is the token of an API; give its url= too")
+    if not isinstance(url, str) or not url.startswith(("http://", "https://")):
+        raise InvalidArgumentError(f"url is a text such as 'https://app.example.com', not {url!r}")
+    if not isinstance(token, str) or not token:
+        given = "an empty text" if token == "" else type(token).__name__
+        raise InvalidArgumentError(f"url= needs token=, the API's bearer token, as a text; got {given}")
+
+
+def open_remote(url: str, token: str) -> RemoteClient:
+    """The host behind ``url``; nothing is sent yet. Raises InvalidArgumentError, NoHostError."""
+    try:
+        connect = import_module(REMOTE_HOST, __package__).connect
+    except ImportError as error:
+        raise NoHostError(
+            f"url= needs the client over HTTP, which is not installed here ({error}); "
+            "make the call on the host of the context, or on temporal.connect(host)"
+        ) from None
+    client: RemoteClient = connect(url, token)
+    return client
+
+
+def find_host(bound: Host | None, remote: Callable[[], Host | None] = lambda: None) -> Host:
+    """The host to use: the bound one, else the context's, else ``remote()``. Raises NoHostError."""
     host = bound if bound is not None else host_context.get()
+    if host is None:
+        host = remote()
     if host is None:
         raise NoHostError()
     return host

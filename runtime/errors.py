@@ -95,7 +95,8 @@ class NoHostError(TemporalError):
                 "fixture, or `with Simulation(...)`), inside `with use_host(host)` or an activity that a "
                 "host runs, or on an application that is bound to one: `temporal.connect(host)`. A host for "
                 'one machine: `async with LocalHost("app.db", workers=[...]) as host`, from '
-                "temporal_do.edge_adapter.local"
+                "temporal_do.edge_adapter.local. For an application that runs elsewhere: "
+                "`Temporal(namespace=..., url=..., token=...)`"
             ),
             **fields,
         )

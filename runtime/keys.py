@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from hashlib import blake2b
 from typing import NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 WORKFLOW = "WorkflowDO"
 ACTIVITY = "ActivityDO"
@@ -43,6 +43,11 @@ def encode_part(text: str) -> str:
     if len(encoded) <= PART_LENGTH_MAX:
         return encoded
     return "%23" + blake2b(text.encode(), digest_size=20).hexdigest()
+
+
+def decode_part(part: str) -> str:
+    """The text that ``part`` encodes; of a hashed one ``#`` and the hash, which encodes to the same part."""
+    return unquote(part) if "%" in part else part
 
 
 def object_key(kind: str, namespace: str, *names: str) -> str:

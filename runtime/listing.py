@@ -14,7 +14,7 @@ from .errors import InvalidArgumentError
 from .handles import decode_memo
 from .instants import to_datetime
 from .keys import VISIBILITY_SHARDS, visibility_key
-from .messages.visibility import CountExecutions, ExecutionRecord, ListExecutions
+from .messages.visibility import CountExecutions, ExecutionRecord, ListExecutions, ListSchedules
 from .policies import WorkflowStatus, choose
 from .search_attributes import decode_search_attributes
 
@@ -43,8 +43,7 @@ async def list_executions(
     temporal: Temporal, query: str, status: WorkflowStatus | str | None, workflow_type: str | None, limit: int
 ) -> list[WorkflowExecutionInfo]:
     """See ``Temporal.list_workflows``."""
-    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
-        raise InvalidArgumentError(f"limit is a whole number >= 1, not {limit!r}")
+    _check_limit(limit)
     text = _narrowed(query, status, workflow_type)
     found: list[ExecutionRecord] = []
     for shard in range(VISIBILITY_SHARDS):
@@ -74,6 +73,29 @@ async def count_executions(
     for shard in range(VISIBILITY_SHARDS):
         total += (await _ask(temporal, shard, CountExecutions(query=text))).count
     return total
+
+
+async def list_schedule_ids(temporal: Temporal, limit: int) -> list[str]:
+    """See ``Temporal.list_schedules``."""
+    _check_limit(limit)
+    found: list[str] = []
+    for shard in range(VISIBILITY_SHARDS):
+        token = ""
+        taken = 0
+        while taken < limit:
+            message = ListSchedules(page_size=min(limit - taken, 1_000), page_token=token)
+            page = await _ask(temporal, shard, message)
+            found.extend(page.schedule_ids)
+            taken += len(page.schedule_ids)
+            token = page.next_page_token
+            if not token:
+                break
+    return sorted(found)[:limit]
+
+
+def _check_limit(limit: Any) -> None:
+    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
+        raise InvalidArgumentError(f"limit is a whole number >= 1, not {limit!r}")
 
 
 async def _ask(temporal: Temporal, shard: int, message: Any) -> Any:

@@ -10,6 +10,7 @@ start while somebody pages are newer than his position, so he sees each earlier 
     ListExecutions      what matches the filter, newest start first, ties by run id
     CountExecutions     how many match
     RegisterSchedule, ForgetSchedule    a schedule's object exists, or does no more
+    ListSchedules       the ids of schedules, in their order
     ListAwake           the objects that should be awake, a page at a time
     RunsAtRest          closed runs whose objects have been found with nothing left to send
 
@@ -24,7 +25,7 @@ from ..actor import Actor, Alarm, Ok, Poke, Refusal, State, Turn
 from ..durations import HOUR
 from ..errors import InvalidArgumentError
 from ..host import Tables
-from ..keys import VISIBILITY, workflow_key
+from ..keys import VISIBILITY, decode_part, parse_key, workflow_key
 from ..messages.visibility import (
     AwakeList,
     CountExecutions,
@@ -35,9 +36,11 @@ from ..messages.visibility import (
     ForgetSchedule,
     ListAwake,
     ListExecutions,
+    ListSchedules,
     RecordExecution,
     RegisterSchedule,
     RunsAtRest,
+    ScheduleList,
 )
 from ..records import record
 
@@ -83,6 +86,7 @@ class VisibilityActor(Actor[VisibilityState]):
             CountExecutions: _count,
             RegisterSchedule: _register_schedule,
             ForgetSchedule: _forget_schedule,
+            ListSchedules: _list_schedules,
             ListAwake: _list_awake,
             RunsAtRest: _runs_at_rest,
             Alarm: _nothing,
@@ -143,6 +147,14 @@ def _register_schedule(state: VisibilityState, message: RegisterSchedule, turn: 
 def _forget_schedule(state: VisibilityState, message: ForgetSchedule, turn: Turn) -> Any:
     turn.delete(SCHEDULE, message.key)
     return OK
+
+
+def _list_schedules(state: VisibilityState, message: ListSchedules, turn: Turn) -> ScheduleList:
+    found = sorted(decode_part(parse_key(str(key)).name) for key in state.table(SCHEDULE))
+    found = [schedule_id for schedule_id in found if schedule_id > message.page_token]
+    size = min(max(message.page_size, 1), PAGE_SIZE_MAX)
+    page = tuple(found[:size])
+    return ScheduleList(schedule_ids=page, next_page_token=page[-1] if len(found) > size else "")
 
 
 def _list_awake(state: VisibilityState, message: ListAwake, turn: Turn) -> AwakeList:

@@ -67,6 +67,25 @@ class ForgetSchedule:
 
 
 @record
+class ListSchedules:
+    """Answered by :class:`ScheduleList`: ids in their order; ``page_token`` is the last one known already."""
+
+    page_size: int = 1000
+    page_token: str = ""
+
+
+@record
+class ScheduleList:
+    """``next_page_token`` "": the last page.
+
+    An id too long to stand in an object's key comes as ``#`` and its hash, which names the same object.
+    """
+
+    schedule_ids: tuple[str, ...] = ()
+    next_page_token: str = ""
+
+
+@record
 class ListAwake:
     """From the recovery sweep: which objects should be awake? ``after`` is the ``next`` of the page
     before."""
