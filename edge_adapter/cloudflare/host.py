@@ -66,7 +66,7 @@ class CloudflareHost:
         text = str(encode(message), "ascii")
         stub = self._stubs.get(receiver) or self._stub(receiver)
         try:
-            answer = await stub.call(receiver, text)
+            answer = await stub.deliver(receiver, text)
         except Exception as error:
             self._stubs.pop(receiver, None)
             raise HostError(f"outcome unknown: {receiver}: {_first_line(error)}", receiver=receiver) from None

@@ -1,4 +1,4 @@
-"""A durable object as the platform sees it: two entries, ``call`` and ``alarm``, over the engine's shell.
+"""A durable object as the platform sees it: two entries, ``deliver`` and ``alarm``, over the engine's shell.
 
 A call carries the object's key and one encoded message, and is answered with one encoded reply, or with a
 text that says why there is none. The key is stored with the first commit, because an alarm wakes an object
@@ -46,7 +46,7 @@ class DurableShell:
         self._incarnation: Incarnation | None = None
         self._alarm_failures = 0
 
-    async def call(self, key: str, text: str) -> str:
+    async def deliver(self, key: str, text: str) -> str:
         """Deliver one message: RPC only. Never raises for what the engine does."""
         try:
             incarnation = self._living(key)
