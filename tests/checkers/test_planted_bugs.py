@@ -368,7 +368,7 @@ def _nobody_woken(patch: pytest.MonkeyPatch) -> None:
     14,
     "what starts again after an eviction is cached, whoever runs it",
     "busy",
-    FaultPlan.zombies(100_000) | FaultPlan.network(60_000),
+    FaultPlan(rates=dict.fromkeys(("zombie", "slow_request", "slow_reply"), 100_000)),
     profile="prod",
 )
 def _cached_by_a_zombie(patch: pytest.MonkeyPatch) -> None:

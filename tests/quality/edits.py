@@ -19,7 +19,7 @@ edit(
     "children",
     "busy",
     "scheduled",
-    faults=TROUBLE | FaultPlan.storage(300_000),
+    faults=TROUBLE | FaultPlan(rates={"slow_commit": 300_000}),
 )
 edit(
     "a failed delivery is given up",
