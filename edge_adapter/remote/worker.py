@@ -47,6 +47,8 @@ logger = logging.getLogger("temporal_do.worker")
 CONCURRENCY: Final = 10
 PATIENCE_SECONDS: Final = 15.0
 """A poll that was to be answered so long ago is lost."""
+TRIES_UNTOLD: Final = 2
+"""So many failures in a row are nothing to tell."""
 EMPTY_PAUSE_NS: Final = SECOND
 """A poll that asked to wait and was sent back with nothing before that is made again only then."""
 FAREWELL_SECONDS: Final = 5.0
@@ -213,9 +215,9 @@ class ExternalWorker:
                 raise PollRefusedError(f"the task queue refuses polls: {reply.message}", code=reply.code)
             await self._away(reply.message)
         self._open_poll = ""
-        if self._tries:
-            self._tries = 0
+        if self._tries > TRIES_UNTOLD:
             logger.info("%s reaches task queue %r again", self._identity, self.worker.task_queue)
+        self._tries = 0
         if not reply.tasks:
             early_ns = asked_ns + min(EMPTY_PAUSE_NS, self._wait_ns) - self._host.now()
             if early_ns >= MILLISECOND:
@@ -224,7 +226,7 @@ class ExternalWorker:
 
     async def _away(self, reason: str) -> None:
         self._tries += 1
-        if self._tries == 1:
+        if self._tries == TRIES_UNTOLD + 1:
             logger.warning(
                 "%s cannot reach task queue %r and keeps trying: %s",
                 self._identity,

@@ -10,7 +10,7 @@ from typing import Any
 
 from ...runtime.durations import MILLISECOND, SECOND
 from ...runtime.history import EventType
-from ...runtime.keys import ACTIVITY, WORKFLOW, activity_key, workflow_key
+from ...runtime.keys import ACTIVITY, WORKFLOW, activity_key, task_queue_key, workflow_key
 from ..scenario import Kind, Violation
 from .base import Checker
 from .facts import RUNNING
@@ -114,9 +114,19 @@ class WakeUps(Checker):
         if attempt is None or self._is_awake(key) or self._is_excused(key):
             return
         parked = attempt.phase == "scheduled" and attempt.redispatch_ns is None
+        if parked:
+            self._parked(key, attempt)
         alarm_ns = None if key in self.ledger.lost else self.ledger.alarms.get(key)
         if alarm_ns is None and not parked and attempt.phase != "deferred":
             self.violated(f"attempt {attempt.number} of {key} is {attempt.phase} and nothing will wake it")
+
+    def _parked(self, key: str, attempt: Any) -> None:
+        """Its task queue must hold it: nobody else will ever hand it out."""
+        spec = self.ledger.get(key, "activity", "spec")
+        queue = task_queue_key(spec.namespace, spec.task_queue)
+        held = self.ledger.get(queue, "activity", key)
+        if (held is None or held.token != attempt.token) and not self._is_awake(queue):
+            self.violated(f"attempt {attempt.number} of {key} is parked, and {queue} does not hold it")
 
     def _alarm(self, key: str, due_ns: int, what: str) -> None:
         alarm_ns = self.ledger.alarms.get(key)

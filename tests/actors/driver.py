@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from temporal_do.runtime.actor import OUTBOX, Actor, AfterDelivery, Alarm, OutboxEntry, Turn
+from temporal_do.runtime.actor import OUTBOX, Actor, AfterDelivery, Alarm, Deferred, OutboxEntry, Turn
 from temporal_do.runtime.records import decode, encode
 
 
@@ -22,6 +22,8 @@ class Driver:
         self.tables: dict[str, dict[str | int, Any]] = {}
         self.state = actor.load(key, {})
         self.sent: list[OutboxEntry] = []
+        self.answers: list[tuple[str, Any]] = []
+        """Who was answered what later than at once."""
 
     def send(self, message: Any) -> Any:
         """Apply ``message`` now and commit; messages and rows pass through the codec."""
@@ -37,6 +39,9 @@ class Driver:
         for entry in turn.sends:  # delivered and acknowledged at once
             self.state.table(OUTBOX).pop(entry.number, None)
             self.tables.get(OUTBOX, {}).pop(entry.number, None)
+        self.answers.extend((token, decode(encode(answer))) for token, answer, _ in turn.resolutions)
+        if type(reply) is Deferred:
+            return reply
         if type(reply) is AfterDelivery:
             reply = reply.reply
         return decode(encode(reply))
