@@ -11,10 +11,14 @@ from __future__ import annotations
 import asyncio
 import sys
 from contextvars import Context, copy_context
+from itertools import count
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+
+_registrations = count()
 
 
 class Timer(Protocol):
@@ -123,8 +127,9 @@ class Task(asyncio.Task[Any]):
         self, coro: Any, loop: asyncio.AbstractEventLoop, number: int, name: str, context: Context | None
     ) -> None:
         # asyncio registers the task in a process-wide weak set. There it must hash apart from the equally
-        # numbered tasks of ten thousand other loops, and nothing iterates that set for this loop.
-        self.number = id(self)
+        # numbered tasks of ten thousand other loops, and nothing iterates that set for this loop. No id():
+        # that is an event for every audit hook, and the guard has one.
+        self.number = next(_registrations)
         self.run_context = context if context is not None else copy_context()
         self._cancel_requests = 0
         super().__init__(coro, loop=loop, name=name, context=self.run_context)

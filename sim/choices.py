@@ -75,7 +75,8 @@ class Stream:
 
     def weighted(self, weights: Sequence[int]) -> int:
         """0, or i + 1 with a probability of ``weights[i]`` per million; no draw when all weights are 0."""
-        if not any(weights):
+        total = sum(weights)
+        if not total:
             return 0
         n = self.count
         self.count = n + 1
@@ -85,11 +86,12 @@ class Stream:
             if not index:
                 self._block = _unpack(blake2b(self._prefix + n.to_bytes(8, "little")).digest())
             point = self._block[index] * MILLION >> 32
-            for position, weight in enumerate(weights):
-                point -= weight
-                if point < 0:
-                    value = position + 1
-                    break
+            if point < total:  # seldom
+                for position, weight in enumerate(weights):
+                    point -= weight
+                    if point < 0:
+                        value = position + 1
+                        break
         if self._forced is not None:
             value = min(self._forced.get(n, value), len(weights))
         if value:

@@ -351,7 +351,7 @@ class Faults:
         if self._pending:
             pending = self._pending.get(point, ())
             for waiting in pending:
-                if waiting[1] > 0 and fnmatchcase(key, waiting[0].key):
+                if waiting[1] > 0 and (waiting[0].key == "*" or fnmatchcase(key, waiting[0].key)):
                     waiting[1] -= 1
                     if waiting[1] == 0 and not struck:
                         struck = waiting[0].fault

@@ -14,7 +14,9 @@ Must not import: a checker of its own, the strategies that choose seeds.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import gc
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ..runtime.durations import format_duration
@@ -31,6 +33,9 @@ from .tape import Tape
 from .verdict import violation_of
 
 _TAIL_KEPT = 10_000
+
+YOUNG_OBJECTS_MAX = 200_000
+"""So many new objects may there be in one run before the garbage collector looks at them."""
 
 
 class BudgetedSimulation(Simulation):
@@ -67,17 +72,32 @@ def run_scenario(
     scenario's; ``checkers`` read the trace afterwards (None: all of them). ``keep_trace``: keep every step
     while it runs even if no checker wants to read them.
     """
-    result, simulation = _run(
-        scenario,
-        seed=seed,
-        tape=tape,
-        faults=faults,
-        strict=strict,
-        checkers=checkers,
-        keep_trace=keep_trace,
-    )
-    simulation.close()
+    with _unhurried_gc():
+        result, simulation = _run(
+            scenario,
+            seed=seed,
+            tape=tape,
+            faults=faults,
+            strict=strict,
+            checkers=checkers,
+            keep_trace=keep_trace,
+        )
+        simulation.close()
+        del simulation  # nearly all of a world goes without the collector, if it is given the time
     return result
+
+
+@contextmanager
+def _unhurried_gc() -> Iterator[None]:
+    """Let the garbage collector wait until a run is over: what it would look at is mostly alive, and dies
+    with the run. What the user has set higher, or switched off, stays."""
+    thresholds = gc.get_threshold()
+    if 0 < thresholds[0] < YOUNG_OBJECTS_MAX:
+        gc.set_threshold(YOUNG_OBJECTS_MAX, *thresholds[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
 
 
 def run_and_keep(

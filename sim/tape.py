@@ -13,6 +13,7 @@ Must not import: the simulation.
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from .errors import TapeError
 FORMAT = 1
 
 
+@cache
 def engine_version() -> str:
     """The version of the installed package, or "unknown"."""
     from importlib.metadata import PackageNotFoundError, version

@@ -26,6 +26,10 @@ class FixedPoint(Checker):
     name = "fixed-point"
     kind = Kind.NONDETERMINISM
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._shapes: set[Any] = set()
+
     def finish(self) -> list[Violation]:
         if self.world is None:
             return self.violations
@@ -44,7 +48,9 @@ class FixedPoint(Checker):
     def _json(self, found: Replayable) -> None:
         from ...runtime.history import History, read_history, write_history
 
-        events = _one_of_each_shape(found.history.events)
+        events = self._one_of_each_shape(found.history.events)
+        if not events:
+            return
         again = read_history(write_history(History(events=events, workflow_id=found.history.workflow_id)))
         if again.events != events:
             differing = next(
@@ -56,6 +62,23 @@ class FixedPoint(Checker):
                 0,
             )
             self.violated(f"event {differing} of run {found.run_id} is not what its JSON form says")
+
+    def _one_of_each_shape(self, events: tuple[HistoryEvent, ...]) -> tuple[HistoryEvent, ...]:
+        """The events that are the first of their shape in this world.
+
+        A shape is a type of events and which of its fields are set: how an event is written and read depends
+        on little else, and runs repeat themselves.
+        """
+        found = []
+        for event in events:
+            attributes = event.attributes
+            names = getattr(type(attributes), "__slots__", ())
+            values = [bool(getattr(attributes, name, None)) for name in names]
+            shape = (event.event_type, event.user_metadata is None, *values)
+            if shape not in self._shapes:
+                self._shapes.add(shape)
+                found.append(event)
+        return tuple(found)
 
     def _replays(self, found: Replayable, world: World, guard: Guard) -> None:
         first = world.replays.get(found.run_id) or replay(found, found.history, world, guard)
@@ -77,27 +100,3 @@ def _has_news(found: Replayable) -> bool:
         if not getattr(event.attributes, "workflow_task_completed_event_id", 0):
             return True
     return True
-
-
-def _one_of_each_shape(events: tuple[HistoryEvent, ...]) -> tuple[HistoryEvent, ...]:
-    """The first and the last event of each type with the same fields set: how an event is written and read
-    depends on nothing else, and a long run repeats itself."""
-    first: dict[Any, HistoryEvent] = {}
-    last: dict[Any, HistoryEvent] = {}
-    for event in events:
-        attributes = event.attributes
-        names = getattr(type(attributes), "__slots__", ())
-        shape = (
-            event.event_type,
-            event.user_metadata is None,
-            tuple([bool(getattr(attributes, name, None)) for name in names]),
-        )
-        if shape in first:
-            last[shape] = event
-        else:
-            first[shape] = event
-    return tuple(sorted((*first.values(), *last.values()), key=_event_id))
-
-
-def _event_id(event: HistoryEvent) -> int:
-    return event.event_id
