@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import httpx
 import pytest
 
 from temporal_do.edge_adapter.tooling.platform import (
@@ -164,6 +165,23 @@ def test_without_a_snapshot_it_starts_too_and_more_slowly(platform: Platform, tm
             return edge.boot_ms
 
     assert asyncio.run(boot_ms(snapshot=False)) > asyncio.run(boot_ms(snapshot=True))
+
+
+@pytest.mark.soak
+def test_a_warm_snapshot_never_serves_old_code(platform: Platform, tmp_path: Path) -> None:
+    library = tmp_path / "library"
+    library.mkdir()
+    (tmp_path / "main.py").write_text(TINY.replace('"here"', "__import__('library.words').words.WORD"))
+    config = WorkerConfig(main=tmp_path / "main.py", folders={"library": library}, warm=["library.words"])
+
+    async def say(word: str) -> str:
+        (library / "words.py").write_text(f"WORD = {word!r}")
+        async with LocalEdge(config, persist=tmp_path / "edge", platform=platform) as edge:
+            return await asyncio.to_thread(lambda: httpx.get(edge.url).text)
+
+    assert [asyncio.run(say(word)) for word in ("one", "two", "two")] == ["one", "two", "two"]
+    kept = [path for path in (tmp_path / "edge").iterdir() if path.name.startswith("snapshot-")]
+    assert len([path for path in kept if path.is_dir()]) == 1
 
 
 @pytest.mark.soak

@@ -50,7 +50,9 @@ class WorkerConfig:
     {"shop": Path("examples/shop")}; {"": folder} puts the contents of a folder at the top. `vendored` adds
     the pinned third-party packages and the `workers` module, which every Python Worker needs.
     `durable_objects` maps a binding to a class of the entry (all with SQLite), `queue_producers` a binding to
-    a queue, `r2_buckets` a binding to a bucket; `vars` are JSON values.
+    a queue, `r2_buckets` a binding to a bucket; `vars` are JSON values. `warm` names modules of the folders
+    that go into the memory snapshot, so that a start does not import them again; they must be importable at
+    the start of a Worker.
     """
 
     main: Path
@@ -62,6 +64,7 @@ class WorkerConfig:
     queue_consumers: Sequence[QueueConsumer] = ()
     r2_buckets: Mapping[str, str] = attrs.field(factory=dict)
     vars: Mapping[str, Any] = attrs.field(factory=dict)
+    warm: Sequence[str] = ()
     compatibility_date: str = COMPATIBILITY_DATE
     compatibility_flags: Sequence[str] = LOCAL_FLAGS
 

@@ -17,7 +17,7 @@ from .errors import EdgePlatformError, EdgeStartError
 from .install import Platform, install_platform
 from .modules import ModuleFile, walk_modules
 from .runner import ADDRESS_IN_USE, FailedStart, Runner
-from .snapshot import snapshot_folder
+from .snapshot import application_snapshot, common_snapshot
 
 _HOST = "127.0.0.1"
 # How long a port that is still taken is asked for again: the one before may be on its way out.
@@ -34,7 +34,8 @@ class LocalEdge:
             await edge.start()  # again, on the same state and the same port
 
     `persist` holds the durable state (SQLite, R2) and the log. `port` 0 takes a free one at the first start
-    and keeps it. `snapshot` starts Python from a memory image, which is taken once per machine.
+    and keeps it. `snapshot` starts Python from a memory image, which is taken once per machine (with
+    `config.warm`, once per state of the modules).
     """
 
     def __init__(
@@ -110,8 +111,13 @@ class LocalEdge:
             raise EdgePlatformError("the Worker is running already")
         platform = self._platform or await install_platform()
         self._platform = platform
-        snapshot = await snapshot_folder(platform) if self._snapshot else None
         self.persist.mkdir(parents=True, exist_ok=True)
+        modules = self.modules(platform)
+        snapshot = None
+        if self._snapshot and self.config.warm:
+            snapshot = await application_snapshot(platform, self.config, modules, self.persist)
+        elif self._snapshot:
+            snapshot = await common_snapshot(platform, self.config)
         options: dict[str, Any] = {
             **self.config.options(),
             "host": _HOST,
@@ -125,7 +131,7 @@ class LocalEdge:
                 self._runner = await Runner.start(
                     platform,
                     options=options,
-                    modules=self.modules(platform),
+                    modules=modules,
                     folder=self.persist,
                     log=self.log,
                     snapshot=snapshot,
