@@ -86,6 +86,11 @@ OWNERS: tuple[Owner, ...] = (
         "a session on this machine, in real time, until Ctrl-C",
     ),
     Owner("cli/replay.py", ("time.perf_counter_ns",), "says how long a replay took"),
+    Owner(
+        "cli/worker.py",
+        ("os.environ", "os.getpid", "platform.node", "signal", "asyncio.run"),
+        "a process of its own: its token, its name, its signals, its loop",
+    ),
     Owner("cli/terminal.py", ("os.environ",), "NO_COLOR and TERM decide about colour"),
     Owner("edge_adapter/cloudflare/host.py", ("os.urandom",), "where the entropy of the platform comes in"),
     Owner("edge_adapter/local/database.py", ("sqlite3",), "the database of the SQLite host"),
@@ -142,7 +147,6 @@ OWNERS: tuple[Owner, ...] = (
     ),
     Owner(
         "runtime/guard_watch.py",
-        ("_thread", "id"),
         "watched code objects are looked up by identity, in the guarded thread only",
     ),
     Owner("runtime/guard_frames.py", ("os",), "tells the user's files from the engine's by their paths"),
