@@ -33,19 +33,19 @@ RETRY_SECONDS: Final = 2
 RETRY_DOUBLINGS_MAX: Final = 6
 
 
+Attempts = list[Coroutine[Any, Any, None]]
+
+
 async def consume_batch(deployment: Deployment, host: CloudflareHost, batch: Any) -> list[asyncio.Task[None]]:
     """Take every message of ``batch``, a raw MessageBatch; returns the attempts that run now."""
-    running: list[asyncio.Task[None]] = []
     take = _take_dead if str(batch.queue).endswith(DEAD_LETTER_SUFFIX) else _take
-    await asyncio.gather(*(take(deployment, host, message, running) for message in batch.messages))
-    return running
+    taken = await asyncio.gather(*(take(deployment, host, message) for message in batch.messages))
+    return [start(host, attempt) for attempts in taken for attempt in attempts]
 
 
-async def _take(
-    deployment: Deployment, host: CloudflareHost, message: Any, running: list[asyncio.Task[None]]
-) -> None:
+async def _take(deployment: Deployment, host: CloudflareHost, message: Any) -> Attempts:
     try:
-        await take_task(deployment, host, str(message.body), running)
+        attempts = await take_task(deployment, host, str(message.body))
     except HostError as error:
         logger.info("an activity task comes again: %s", error)
         _retry(message)
@@ -54,11 +54,11 @@ async def _take(
         _retry(message)
     else:
         message.ack()
+        return attempts
+    return []
 
 
-async def _take_dead(
-    deployment: Deployment, host: CloudflareHost, message: Any, running: list[asyncio.Task[None]]
-) -> None:
+async def _take_dead(deployment: Deployment, host: CloudflareHost, message: Any) -> Attempts:
     try:
         task = decode(str(message.body))
         if type(task) is ActivityTask:
@@ -71,19 +71,27 @@ async def _take_dead(
         _retry(message)
     else:
         message.ack()
+    return []
 
 
-async def take_task(
-    deployment: Deployment, host: CloudflareHost, text: str, running: list[asyncio.Task[None]]
-) -> None:
-    """Take one encoded activity task; its attempt, if there is one to be run, is added to ``running``. Raises
-    HostError when it must come again."""
-
-    def run(work: Coroutine[Any, Any, None]) -> None:
-        running.append(asyncio.get_running_loop().create_task(_logged(work)))
-
+async def take_task(deployment: Deployment, host: CloudflareHost, text: str) -> Attempts:
+    """Take one encoded activity task; its attempt, if there is one to be run, is returned and has not begun.
+    Raises HostError when the task must come again."""
+    attempts: Attempts = []
     with use_host(host):
-        await deployment.consume(host, decode(text), run)
+        try:
+            await deployment.consume(host, decode(text), attempts.append)
+        except BaseException:
+            for attempt in attempts:
+                attempt.close()
+            raise
+    return attempts
+
+
+def start(host: CloudflareHost, attempt: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+    """Run an attempt; what its activity calls, it calls through ``host``."""
+    with use_host(host):
+        return asyncio.get_running_loop().create_task(_logged(attempt))
 
 
 def _retry(message: Any) -> None:

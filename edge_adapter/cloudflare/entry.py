@@ -26,50 +26,52 @@ from workers import DurableObject, Response, WorkerEntrypoint  # type: ignore[im
 from ...runtime import keys
 from ...runtime.definitions import Worker
 from ...runtime.payloads import DataConverter
-from .consumer import consume_batch, take_task
+from .consumer import consume_batch, start, take_task
 from .deployed import deployed
 from .host import CloudflareHost
 from .names import TOKEN_SECRET
 from .objects import DurableShell
 
 
-class _Object(DurableShell, DurableObject):  # type: ignore[misc]
+class EngineObject(DurableShell, DurableObject):  # type: ignore[misc]
+    """A durable object of the platform that the engine's shell drives; ``kind`` says which actor."""
+
     def __init__(self, ctx: Any, env: Any) -> None:
         super().__init__(ctx, env)
         self.open(self.ctx._ctx, self.env._env)
 
 
-class WorkflowDO(_Object):
+class WorkflowDO(EngineObject):
     """Every run of one workflow id."""
 
     kind = keys.WORKFLOW
 
 
-class ActivityDO(_Object):
+class ActivityDO(EngineObject):
     """The attempts of one activity."""
 
     kind = keys.ACTIVITY
 
 
-class TaskQueueDO(_Object):
+class TaskQueueDO(EngineObject):
     """Tasks that wait for a worker."""
 
     kind = keys.TASK_QUEUE
 
 
-class TimerDO(_Object):
+class TimerDO(EngineObject):
     """One schedule."""
 
     kind = keys.TIMER
 
 
-class HistoryDO(_Object):
+class HistoryDO(EngineObject):
     """The archive of one run."""
 
     kind = keys.HISTORY
 
 
-class VisibilityDO(_Object):
+class VisibilityDO(EngineObject):
     """One shard of the index of executions."""
 
     kind = keys.VISIBILITY
@@ -80,10 +82,9 @@ class ActivityRunner(WorkerEntrypoint):  # type: ignore[misc]
 
     async def run(self, text: str) -> None:
         """Take one activity task, and stay until its attempt has ended."""
-        running: list[asyncio.Task[None]] = []
-        await take_task(deployed.deployment, CloudflareHost(self.env._env), text, running)
-        for task in running:
-            await task
+        host = CloudflareHost(self.env._env)
+        for attempt in await take_task(deployed.deployment, host, text):
+            await start(host, attempt)
 
 
 class Edge(WorkerEntrypoint):  # type: ignore[misc]

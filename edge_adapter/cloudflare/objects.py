@@ -45,6 +45,8 @@ class DurableShell:
         self._env = env
         self._incarnation: Incarnation | None = None
         self._alarm_failures = 0
+        self._owed_ms = 0
+        """The moment of an alarm whose handler did not come to its end; 0: none."""
 
     async def deliver(self, key: str, text: str) -> str:
         """Deliver one message: RPC only. Never raises for what the engine does."""
@@ -65,11 +67,14 @@ class DurableShell:
                 return  # nothing was ever committed here
             incarnation = self._living(key)
         storage = incarnation.storage
-        storage.rung(scheduled_ms)
-        await incarnation.ring(scheduled_ms * _MILLISECOND)
-        if incarnation.alive:
-            self._alarm_failures = 0
+        if storage.rung(scheduled_ms):
             return
+        owed_ms = self._owed_ms or scheduled_ms
+        await incarnation.ring(owed_ms * _MILLISECOND)
+        if incarnation.alive:
+            self._alarm_failures = self._owed_ms = 0
+            return
+        self._owed_ms = owed_ms
         delay_ms = ALARM_RETRY_MS << min(self._alarm_failures, ALARM_RETRY_DOUBLINGS_MAX)
         self._alarm_failures += 1
         logger.warning("the alarm of %s failed and rings again: %s", incarnation.key, incarnation.reason)

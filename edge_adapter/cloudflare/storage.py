@@ -10,7 +10,8 @@ Invariants
 - One commit is one synchronous transaction: rows and alarm together or nothing.
 - The alarm is never set for the moment of one that has rung, nor for an earlier one: the platform loses an
   alarm that is set again for the same millisecond.
-- The alarm never rings later than the commit says; it may ring up to 10 s too early.
+- The alarm is never set for later than the commit says; it may stay set for up to 10 s too early, which the
+  object does not notice as long as it is in memory.
 - An alarm that is to be set again for the very moment it is set for has been lost, as far as anybody knows;
   it is set a millisecond later, because the platform ignores what changes nothing.
 
@@ -66,7 +67,7 @@ _PUTS: Final = tuple(_PUT + ", ".join(["(?, ?, 0, ?)"] * count) for count in ran
 class Storage:
     """The database and the alarm of one object, as one incarnation uses them. Every method is synchronous."""
 
-    __slots__ = ("_armed_ms", "_binding", "_exists", "_long", "_rung_ms", "_sql", "identity")
+    __slots__ = ("_armed_ms", "_binding", "_exists", "_long", "_rung_ms", "_sql", "_wanted_ms", "identity")
 
     def __init__(self, binding: Any) -> None:
         """``binding``: the raw ``ctx.storage``."""
@@ -76,6 +77,7 @@ class Storage:
         self._long: set[tuple[str, str]] = set()
         """Rows of several parts, looked up only."""
         self._armed_ms: int | None = _UNKNOWN if self._exists else None
+        self._wanted_ms: int | None = None
         self._rung_ms = 0
         self.identity: str = ""
         """The key of the object, known from its first commit on."""
@@ -162,6 +164,7 @@ class Storage:
         else:
             armed.append(self._arm(commit.alarm_ns, forced=True))
         self._armed_ms = armed[0]
+        self._wanted_ms = None if commit.alarm_ns is None else -(-commit.alarm_ns // _MILLISECOND)
 
     def _put(self, puts: list[tuple[str, str, str]], long: set[tuple[str, str]]) -> None:
         values: list[str] = []
@@ -181,14 +184,20 @@ class Storage:
 
     # --- the alarm ---
 
-    def rung(self, scheduled_ms: int) -> None:
-        """The alarm set for ``scheduled_ms`` goes off; the platform removes it when its handler has ended."""
+    def rung(self, scheduled_ms: int) -> bool:
+        """The alarm set for ``scheduled_ms`` goes off; the platform removes it when its handler has ended.
+        True: it was too early, and is set again."""
         self._rung_ms = max(self._rung_ms, scheduled_ms)
         self._armed_ms = None
+        if self._wanted_ms is None or scheduled_ms >= self._wanted_ms:
+            self._wanted_ms = None
+            return False
+        self.arm(self._wanted_ms)
+        return True
 
     def arm(self, at_ms: int) -> None:
         """Set the alarm outside of any commit."""
-        self._armed_ms = self._arm(at_ms * _MILLISECOND, forced=True)
+        self._armed_ms = self._wanted_ms = self._arm(at_ms * _MILLISECOND, forced=True)
 
     def _arm(self, alarm_ns: int | None, *, forced: bool) -> int | None:
         if alarm_ns is None:

@@ -8,6 +8,8 @@ import traceback
 from typing import Any
 
 from flows import temporal, worker
+from workers import Response
+
 from temporal_do.edge_adapter.cloudflare import (
     ActivityDO,
     ActivityRunner,
@@ -19,7 +21,6 @@ from temporal_do.edge_adapter.cloudflare import (
     WorkflowDO,
 )
 from temporal_do.runtime import use_host
-from workers import Response
 
 __all__ = [
     "ActivityDO",
@@ -65,8 +66,6 @@ async def drive(host: Any, do: str, id: str = "", **values: Any) -> Any:
         stored = await host.put_blob(id, data, only_if_absent=values.get("only_if_absent", False))
         found = await host.get_blob(id)
         return [stored, None if found is None else found.decode(), await host.get_blob("nothing here")]
-    if do == "bench":
-        return await bench(host, **values)
     handle = temporal.get_handle(id)
     if do == "result":
         return await handle.result()
@@ -77,37 +76,3 @@ async def drive(host: Any, do: str, id: str = "", **values: Any) -> Any:
     if do == "history":
         return (await handle.fetch_history()).to_dict()
     raise ValueError(do)
-
-
-async def bench(host: Any, count: int) -> Any:
-    import asyncio
-    import js
-    from temporal_do.runtime.actor import Poke
-    from temporal_do.runtime.messages.workflow import DescribeWorkflow
-    from temporal_do.runtime.records import decode, encode
-
-    out = {}
-    clock = js.performance.now
-
-    async def measure(name, work):
-        begun = js.Date.now()
-        for _ in range(count):
-            await work()
-        out[name] = (js.Date.now() - begun) / count
-
-    await host.call("ActivityDO/edge/x", Poke())
-    await measure("poke", lambda: host.call("ActivityDO/edge/x", Poke()))
-    await measure("unknown", lambda: host.call("ActivityDO/edge/x", DescribeWorkflow(run_id="")))
-    raw = host._stubs["ActivityDO/edge/x"]
-
-    async def bad():
-        await raw.call("ActivityDO/edge/y", "x")
-
-    await measure("bare", bad)
-    await measure("sleep0", lambda: asyncio.sleep(0))
-
-    async def task():
-        await asyncio.get_running_loop().create_task(asyncio.sleep(0))
-
-    await measure("task", task)
-    return out
