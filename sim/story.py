@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from linecache import getline
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 WIDTH_MIN = 60
 STEPS_MAX = 28
 EVENTS_MAX = 40
+EVENTS_WHOLE_MAX = 24
+"""Of a longer history the events that go with every workflow task are left out."""
 HISTORIES_MAX = 2
 _VIOLATIONS_MAX = 3
 _MESSAGE_LINES_MAX = 24
@@ -167,7 +170,7 @@ class _Telling:
         if not violations:
             return f"{self.result.scenario}: every promise held"
         first = violations[0]
-        text = plain(first.message.partition("\n")[0])
+        text = plain(self.words.spoken(first.message.partition("\n")[0]))
         named = text if first.checker in text else f"{first.checker}: {text}"
         return f"{self.result.scenario}: {named}"
 
@@ -190,13 +193,15 @@ class _Telling:
         for violation in violations[:_VIOLATIONS_MAX]:
             verdict = f"✗ {violation.kind.value}: {_VERDICTS[violation.kind]} ({violation.checker})"
             yield self._paint(cut(plain(verdict), self.width), "1;31")
-            message = violation.message.splitlines() or [""]
+            message = list(_without_dump(self.words.spoken(violation.message).splitlines())) or [""]
             for line in message[:_MESSAGE_LINES_MAX]:
                 yield from self._wrapped(line)
             if len(message) > _MESSAGE_LINES_MAX:
                 yield f"    ... {len(message) - _MESSAGE_LINES_MAX} more lines"
             if violation.location:
                 yield self._paint(cut(f"    at {_place(violation.location)}", self.width), "36")
+                if code := _code_at(violation.location):
+                    yield self._paint(cut(f"       {code}", self.width), "2")
         if len(violations) > _VIOLATIONS_MAX:
             yield f"  and {len(violations) - _VIOLATIONS_MAX} more broken promises"
         faults = sum(count for name, count in self.result.stats.items() if name.startswith("fault_"))
@@ -264,9 +269,9 @@ class _Telling:
         yield self._paint(cut(head, self.width), "1")
         lines = self._source_lines(run)
         shown = events
-        if len(events) > EVENTS_MAX:
+        if len(events) > EVENTS_WHOLE_MAX:
             events = [event for event in events if event.event_type not in ROUTINE]
-            yield self._paint("        without what goes with every workflow task", "2")
+            yield self._paint("        without the events of its workflow tasks", "2")
             left_out = max(len(events) - EVENTS_MAX, 0)
             kept = EVENTS_MAX // 4 if left_out else len(events)
             shown = events[:kept] + events[kept + left_out :]
@@ -333,6 +338,24 @@ def _spoken(text: str) -> str:
 def _position(word: str, text: str) -> int:
     """Where ``word`` stands in ``text``, -1 if it doesn't or says nothing."""
     return text.find(word) if len(word) > 3 else -1
+
+
+def _without_dump(lines: Sequence[str]) -> Iterator[str]:
+    """Without the last steps as the trace has them: the story tells those that matter."""
+    depth = -1
+    for line in lines:
+        indent = len(line) - len(line.lstrip())
+        if 0 <= depth < indent:
+            continue
+        depth = indent if line.strip() == "the last steps:" else -1
+        if depth < 0:
+            yield line
+
+
+def _code_at(location: str) -> str:
+    """The line of the user's code, as far as it can be read."""
+    file, _, line = location.rpartition(":")
+    return plain(getline(file, int(line)).strip()) if file and line.isdecimal() else ""
 
 
 def _place(location: str) -> str:

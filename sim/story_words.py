@@ -22,6 +22,10 @@ from .trace import Step
 _WHAT = {fault.name: fault.what for fault in FAULTS}
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _UUID = re.compile(r"([0-9a-f]{8})(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_RUN = re.compile(rf"(?P<run>\brun )?\b(?P<id>{_UUID.pattern})(?P<of> of )?")
+_KEY = re.compile(
+    rf"\b(?:{'|'.join((ACTIVITY, HISTORY, TASK_QUEUE, TIMER, VISIBILITY, WORKFLOW))})/[\w./%|~-]*[\w%|~-]"
+)
 _NAMING = ("signal_name", "update_id", "query_type", "activity_type", "workflow_type", "outcome", "reason")
 _EVENTS_SHOWN = 3
 ROUTINE = frozenset(
@@ -149,6 +153,19 @@ class Words:
         label = {TASK_QUEUE: "task queue", VISIBILITY: "visibility", TIMER: "schedule"}.get(kind, kind)
         return f"{label} {short(unquote(name))}"
 
+    def spoken(self, text: str) -> str:
+        """``text`` with people's names for the keys and run ids in it."""
+        return _RUN.sub(self._run_spoken, _KEY.sub(lambda found: self._key_spoken(found[0]), text))
+
+    def _key_spoken(self, key: str) -> str:
+        kind = {WORKFLOW: "workflow ", ACTIVITY: "activity "}.get(key.partition("/")[0], "")
+        return kind + self.name(key).removeprefix(kind)
+
+    def _run_spoken(self, found: re.Match[str]) -> str:
+        run = self._runs.get(found["id"])
+        whose = f" of {short(run.workflow_id)}" if run is not None and not found["of"] else found["of"] or ""
+        return f"{found['run'] or ''}{short(found['id'])}{whose}"
+
     def message(self, message: Any) -> str:
         """What a request or a queue message says."""
         kind = type(message).__name__
@@ -211,6 +228,9 @@ class Words:
         again = f", attempt {step[5]}" if step[5] and step[5] > 1 else ""
         return self.name(step[2]), "◷", f"wakes up{again}"
 
+    def _alarm_done_(self, step: Step) -> tuple[str, str, str]:
+        return self.name(step[2]), "◷", "has done what it woke up for"
+
     def _alarm_lost_(self, step: Step) -> tuple[str, str, str]:
         return self.name(step[2]), "✗", f"its alarm is lost: {short(step[4])}"
 
@@ -238,6 +258,25 @@ class Words:
 
     def _drop_(self, step: Step) -> tuple[str, str, str]:
         return f"queue {step[2]}", "✗", f"message {step[3]} is given up: {short(step[4])}"
+
+    def _put_blob_(self, step: Step) -> tuple[str, str, str]:
+        return self.name(step[2]), "→", f"object store: keep {short(step[3])}, {step[4]:,} bytes"
+
+    def _get_blob_(self, step: Step) -> tuple[str, str, str]:
+        found = f"{step[4]:,} bytes" if step[4] >= 0 else "there is none"
+        return self.name(step[2]), "←", f"object store: {short(step[3])}, {found}"
+
+    def _ack_(self, step: Step) -> tuple[str, str, str]:
+        return f"queue {step[2]}", "·", f"message {step[3]} is done with"
+
+    def _worker_(self, step: Step) -> tuple[str, str, str]:
+        return "worker", "·", f"{step[2]}, for task queue {short(step[4])}"
+
+    def _cron_(self, step: Step) -> tuple[str, str, str]:
+        return "platform", "◷", f"the cron trigger '{short(step[2])}' {step[4]}"
+
+    def _load_(self, step: Step) -> tuple[str, str, str]:
+        return self.name(step[2]), "·", f"reads its {step[5]} rows"
 
     def _other_(self, step: Step) -> tuple[str, str, str]:
         facts = " ".join(short(str(value)) for value in step[3:] if isinstance(value, str | int))

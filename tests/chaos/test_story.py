@@ -135,3 +135,49 @@ def test_messages_that_would_move_the_cursor_are_shown_as_plain_text(double_char
 def test_a_run_that_passed_says_so() -> None:
     story = render_story(*run_and_keep(shop.GOOD, seed=1))
     assert story.startswith("✓ good: every promise held")
+
+
+def _told_as(message: str, kind: str = "alarm_done") -> str:
+    """The story of a run whose violation says ``message`` and shows the last step of ``kind``."""
+    result, simulation = run_and_keep(shop.GOOD, seed=1)
+    steps = [number for number, step in enumerate(simulation.trace.tuples()) if step[0] == kind]
+    wrong = Violation(checker="made up", kind=Kind.SAFETY, message=message, steps=(steps[-1],))
+    return render_story(attrs.evolve(result, violations=(wrong,)), simulation)
+
+
+def test_keys_and_run_ids_in_a_message_are_told_by_their_names() -> None:
+    _, simulation = run_and_keep(shop.GOOD, seed=1)
+    (table,) = {
+        change[0]
+        for step in simulation.trace.tuples()
+        if step[0] == "commit"
+        for change in step[5]
+        if change[0].startswith("events:")
+    }
+    run_id = table.removeprefix("events:")
+    story = _told_as(
+        f"run {run_id} of WorkflowDO/shop/order-7 is closed, ActivityDO/shop/{run_id}|1, "
+        f"(HistoryDO/shop/{run_id}) goes on in run {run_id}"
+    )
+    said = " ".join(story.partition("  good")[0].split())
+    assert f"run {run_id[:8]} of workflow order-7 is closed, activity charge of order-7, " in said
+    assert f"(archive of order-7) goes on in run {run_id[:8]} of order-7" in said
+
+
+def test_steps_are_told_in_words_and_no_time_is_a_bare_number() -> None:
+    story = _told_as("nothing in particular")
+    assert "has done what it woke up for" in story
+    assert not re.search(r"\d{16}", story)
+
+
+def test_the_line_of_code_is_shown_and_the_raw_steps_are_not(double_charge: Failed) -> None:
+    lines = _story(double_charge).splitlines()
+    at = next(index for index, line in enumerate(lines) if "at tests/chaos/shop.py:" in line)
+    assert lines[at + 1].strip().startswith("assert len(book) == 1")
+    result, simulation = double_charge
+    dump = (
+        "it went on and on\n  the last steps:\n    alarm key=X scheduled_ns=1767225624483000000\n  and so on"
+    )
+    wrong = attrs.evolve(result.violations[0], message=dump)
+    told = render_story(attrs.evolve(result, violations=(wrong,)), simulation)
+    assert "went on and on" in told and "and so on" in told and "scheduled_ns" not in told
