@@ -21,6 +21,7 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("history", ".history", "look at a recorded history"),
     ("chaos", ".chaos", "run scenarios under faults and tell what broke"),
     ("edge", ".edge", "deploy workers to Cloudflare, or run them on its binary here"),
+    ("worker", ".worker", "run activities in this process, for workflows that run elsewhere"),
 )
 """Name, module with ``add_arguments(parser)`` and ``run(arguments) -> int``, one line of help."""
 

@@ -34,6 +34,9 @@ SHUTDOWN: Final = "shutdown"
 """Why an attempt must stop: it was asked to, its token is no longer the current one, its time is up, its
 worker ends."""
 
+UNREADABLE: Final = "invalid"
+"""The code of a refusal of the message itself; the attempt may be as current as ever."""
+
 
 class AttemptWatch:
     """Heartbeats, lease and time limit of one attempt. Made on the loop, outside the context of user code."""
@@ -173,7 +176,9 @@ class AttemptWatch:
             self._lease_timer = self._later(again_ns, self._lease_due)
 
     def _heed(self, reply: Any) -> None:
-        if type(reply) is Refusal and not reply.retryable and not self._stopped:
+        if type(reply) is not Refusal or reply.retryable or self._stopped:
+            return
+        if reply.code != UNREADABLE:  # that the details are too large, say, makes the attempt no older
             self._stop(STALE)
 
     # --- timers and tasks that do not believe to be inside the activity ---

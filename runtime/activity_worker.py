@@ -23,7 +23,7 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Final
 
 from .activity import ActivityInfo, CompleteAsync, current_attempt, make_task_token
-from .activity_watch import CANCEL, SHUTDOWN, STALE, TIME, AttemptWatch, pause
+from .activity_watch import CANCEL, SHUTDOWN, STALE, TIME, UNREADABLE, AttemptWatch, pause
 from .actor import Refusal
 from .errors import ControlSignal, HostError
 from .failure_errors import ApplicationError, CancelledError
@@ -272,18 +272,38 @@ class Attempt:
 
     async def _report(self, message: Any) -> None:
         tries = 0
+        refused = False
         while self._stop_reason not in _FINAL:
             try:
                 reply = await self._host.call(self._key, message)
             except HostError:
                 pass  # outcome unknown: the same report again, until one answer is known
             else:
-                if not (type(reply) is Refusal and reply.retryable):
+                if type(reply) is not Refusal:
+                    return
+                if reply.code == UNREADABLE and not refused:
+                    refused = True
+                    message = self._unreportable(message, reply.message)
+                    continue
+                if not reply.retryable:
                     return
             if self._host.now() >= self._watch.deadline_ns:
                 return
             tries += 1
             await pause(tries)
+
+
+    def _unreportable(self, message: Any, reason: str) -> FailActivity:
+        """What to report in place of what the way there does not take: too large, for instance."""
+        failure = message.failure if type(message) is FailActivity else None
+        info = None if failure is None else failure.application_failure_info
+        what = "returned a value" if failure is None else "failed, with an error"
+        error = ApplicationError(
+            f"activity {self._leased.activity_type!r} {what} that could not be reported: {reason}",
+            type="ReportRefused",
+            non_retryable=failure is None or (info is not None and info.non_retryable),
+        )
+        return self._failed(error)
 
 
 def is_async(fn: Callable[..., Any]) -> bool:

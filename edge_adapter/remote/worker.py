@@ -112,6 +112,8 @@ class ExternalWorker:
         self._room: asyncio.Future[None] | None = None
         self._polling: asyncio.Task[None] | None = None
         self._stopping = False
+        self._calls = 0
+        self._in_threads: dict[int, None] = {}
         self._instance = ""
         self._polls = 0
         self._open_poll = ""
@@ -122,6 +124,12 @@ class ExternalWorker:
     def running(self) -> int:
         """How many tasks are in hand."""
         return len(self._running)
+
+    @property
+    def left_in_threads(self) -> int:
+        """How many sync activities go on in their threads; after ``run`` has ended nobody hears of them, and
+        Python waits for them before the process ends."""
+        return len(self._in_threads)
 
     async def run(self) -> None:
         """Poll and run activities until ``stop`` is called or the caller is cancelled; then wait for what
@@ -270,7 +278,17 @@ class ExternalWorker:
 
             # As many as activities: none waits for a thread while its time runs.
             self._threads = ThreadPoolExecutor(self._concurrency, thread_name_prefix="activity")
-        return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+        self._calls += 1
+        number = self._calls
+
+        def in_thread() -> Any:
+            self._in_threads[number] = None
+            try:
+                return call()
+            finally:
+                del self._in_threads[number]
+
+        return await asyncio.get_running_loop().run_in_executor(self._threads, in_thread)
 
     # --- the end ---
 
@@ -288,12 +306,14 @@ class ExternalWorker:
             namespace=self.worker.namespace, task_queue=self.worker.task_queue, poll_id=self._open_poll
         )
         self._open_poll = ""
+        leaving = asyncio.get_running_loop().create_task(self._leave(message))
+        await asyncio.wait([leaving], timeout=FAREWELL_SECONDS)
+        leaving.cancel()
+
+    async def _leave(self, message: LeavePoll) -> None:
         try:
-            async with asyncio.timeout(FAREWELL_SECONDS):
-                await self._host.call(self._key, message)
-        except (HostError, TimeoutError):
-            pass  # its poll lease ends by itself
-        except TemporalError as error:
+            await self._host.call(self._key, message)
+        except TemporalError as error:  # the poll lease ends by itself
             logger.debug("%s could not say that it leaves: %s", self._identity, error)
 
     async def _finish(self) -> None:

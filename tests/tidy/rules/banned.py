@@ -122,6 +122,11 @@ OWNERS: tuple[Owner, ...] = (
     ),
     Owner("edge_adapter/tooling/requirements.py", ("subprocess",), "calls pip for the user's packages"),
     Owner("edge_adapter/tooling/secrets_file.py", ("secrets",), "draws the token of a new project"),
+    Owner(
+        "edge_adapter/remote/worker.py",
+        ("asyncio.sleep", "concurrent.futures"),
+        "an ordinary process: its sync activities run in threads, its pauses on its loop",
+    ),
     Owner("scenarios/world.py", ("asyncio.sleep",), "activities of the scenarios take virtual time"),
     Owner("sim/ci.py", ("os.environ",), "CI systems say by their variables that they are there"),
     Owner(
