@@ -10,6 +10,7 @@ import pytest
 from temporal_do.edge_adapter.tooling.platform import (
     EdgePlatformError,
     EdgeUnavailableError,
+    install,
     install_platform,
 )
 from temporal_do.edge_adapter.tooling.platform.cache import CACHE_VARIABLE, cached, default_cache
@@ -107,3 +108,35 @@ def test_a_download_that_fails_is_told_with_the_end_of_what_npm_said(
         asyncio.run(install_platform(tmp_path / "cache", progress=told.append))
     assert len(told) == 1
     assert not [entry for entry in (tmp_path / "cache").iterdir() if entry.is_dir()]
+
+
+def test_a_long_complaint_keeps_its_beginning_and_its_end(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    _program(tmp_path, "node", "exit 0")
+    _program(tmp_path, "npm", "echo why; seq 1000; echo where; exit 1")
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    with pytest.raises(
+        EdgeUnavailableError, match=r"\nwhy\n1\n(.|\n)*\n\.\.\.\n(.|\n)*\n1000\nwhere$"
+    ) as raised:
+        asyncio.run(install_platform(tmp_path / "cache"))
+    assert "500" not in str(raised.value)
+
+
+def test_without_pip_and_uv_the_message_says_how_to_get_one(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(install, "find_spec", lambda name: None)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(EdgeUnavailableError, match="python -m ensurepip"):
+        asyncio.run(install.install_python_modules(tmp_path / "cache"))
+
+
+def test_without_pip_uv_is_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    _program(tmp_path, "uv", f'echo "$@" > {tmp_path}/asked')
+    monkeypatch.setattr(install, "find_spec", lambda name: None)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    asyncio.run(install.install_python_modules(tmp_path / "cache"))
+    asked = (tmp_path / "asked").read_text()
+    assert asked.startswith("pip install")
+    assert "--require-hashes" in asked

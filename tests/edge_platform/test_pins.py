@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
-from temporal_do.edge_adapter.tooling.platform.install import NODE_FILES, PYTHON_LOCK, TOOLING
+from temporal_do.edge_adapter.tooling.platform.install import NODE_FILES, PYTHON_LOCK
 
-ROOT = TOOLING.parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 # Binaries for other machines than those the lock was written for: pinned by version, and verified against
 # what the registry says of them.
 _WITHOUT_HASH = {

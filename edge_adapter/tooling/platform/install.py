@@ -12,6 +12,7 @@ import hashlib
 import shutil
 import sys
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 import attrs
@@ -25,7 +26,7 @@ NODE_FILES = TOOLING / "node"
 PYTHON_LOCK = TOOLING / "python_modules.lock"
 LAUNCHER_NAME = "launcher.sh"
 _PYTHON_INSIDE = "3.14"
-_OUTPUT_TAIL_CHARS = 1500
+_OUTPUT_LINES = 10
 
 Progress = Callable[[str], None]
 
@@ -80,11 +81,27 @@ async def _run(what: str, command: Sequence[str], folder: Path) -> None:
         process.kill()
         raise
     if process.returncode:
-        tail = output.decode(errors="replace").strip()[-_OUTPUT_TAIL_CHARS:]
+        said = output.decode(errors="replace").strip().splitlines()
+        if len(said) > 2 * _OUTPUT_LINES:  # npm says what matters first, pip last
+            said = [*said[:_OUTPUT_LINES], "...", *said[-_OUTPUT_LINES:]]
         raise EdgeUnavailableError(
-            f"{what} could not be fetched (`{' '.join(command[:2])} ...` ended with {process.returncode}). "
-            f"It is fetched once and needs the network that time; then it is kept.\n{tail}"
+            f"{what} could not be fetched (`{' '.join(command[:3])} ...` ended with {process.returncode}). "
+            f"It is fetched once and needs the network that time; then it is kept.\n" + "\n".join(said)
         )
+
+
+def _installer() -> list[str]:
+    """How to install Python packages from here: pip, else uv, whose environments have no pip."""
+    if find_spec("pip") is not None:
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-input", "--no-compile"]
+        return [*command, "--implementation", "py", "--abi", "none", "--platform", "any"]
+    uv = shutil.which("uv")
+    if uv is not None:
+        return [uv, "pip", "install", "--quiet"]
+    raise EdgeUnavailableError(
+        "neither pip nor uv is there to fetch the Worker's Python packages; `python -m ensurepip` gives this "
+        "environment its pip"
+    )
 
 
 async def install_python_modules(cache: Path | None = None, *, progress: Progress | None = None) -> Path:
@@ -93,12 +110,12 @@ async def install_python_modules(cache: Path | None = None, *, progress: Progres
     async def make(folder: Path) -> None:
         if progress is not None:
             progress("fetching the Worker's Python packages")
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-input", "--no-compile"]
-        command += ["--target", str(folder), "--require-hashes", "--no-deps", "--only-binary=:all:"]
-        command += ["--python-version", _PYTHON_INSIDE, "--implementation", "py", "--abi", "none"]
-        command += ["--platform", "any", "--requirement", str(PYTHON_LOCK)]
+        command = [*_installer(), "--target", str(folder), "--require-hashes", "--no-deps"]
+        command += ["--only-binary", ":all:", "--python-version", _PYTHON_INSIDE]
+        command += ["--requirement", str(PYTHON_LOCK)]
         await _run("the Worker's Python packages", command, folder)
         shutil.rmtree(folder / "bin", ignore_errors=True)
+        (folder / ".lock").unlink(missing_ok=True)  # uv's
 
     name = f"python-modules-{_hash_of(PYTHON_LOCK)}"
     return await cached(cache or default_cache(), name, make)
