@@ -152,11 +152,11 @@ OWNERS: tuple[Owner, ...] = (
     ),
     Owner(
         "runtime/guard_watch.py",
+        ("_thread", "id"),
         "watched code objects are looked up by identity, in the guarded thread only",
     ),
     Owner("runtime/guard_frames.py", ("os",), "tells the user's files from the engine's by their paths"),
     Owner("runtime/history/protojson.py", ("open", "os.PathLike"), "reads a history file for the replayer"),
-    Owner("runtime/loop_futures.py", ("id",), "a task's hash while asyncio's global weak set takes it in"),
     Owner("runtime/loop_waiting.py", ("id",), "gather finds an awaitable again; looked up, never ordered"),
     Owner("runtime/records.py", ("exec",), "writes one packer per record class, as attrs writes __init__"),
     Owner("runtime/workflow_random.py", ("random",), "ctx.random is a random.Random over the own stream"),
