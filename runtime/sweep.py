@@ -38,17 +38,19 @@ PAGE_SIZE = 500
 
 @attrs.define(kw_only=True)
 class SweepReport:
-    """What a sweep did. ``unreached`` objects or shards did not answer: the next sweep has to find them."""
+    """What a sweep did. ``unreached`` objects or shards did not answer, and ``unsettled`` objects had something
+    left to send, which may change what should be awake: the next sweep has to look at both."""
 
     poked: int = 0
     unreached: int = 0
+    unsettled: int = 0
     later_ns: int | None = None
     """When there will be something more to poke although nothing happens; None: never."""
 
     @property
     def is_complete(self) -> bool:
-        """Has everything that should be awake been reached?"""
-        return not self.unreached
+        """Has everything that should be awake been reached, and found at rest?"""
+        return not (self.unreached or self.unsettled)
 
 
 def shards_of(namespaces: Iterable[str]) -> list[str]:
@@ -64,15 +66,19 @@ async def sweep(host: Host, shards: Iterable[str], *, thorough: bool = False) ->
     """
     report = SweepReport()
     poked: set[str] = set()
+    busy: set[str] = set()
     for shard in shards:
         try:
-            await _sweep_shard(host, shard, report, poked, thorough)
+            await _sweep_shard(host, shard, report, poked, busy, thorough)
         except HostError:
             report.unreached += 1
     return report
 
 
-async def _sweep_shard(host: Host, shard: str, report: SweepReport, poked: set[str], thorough: bool) -> None:
+async def _sweep_shard(
+    host: Host, shard: str, report: SweepReport, poked: set[str], busy: set[str], thorough: bool
+) -> None:
+    """``busy``: those of ``poked`` that did not answer, or have something left to send."""
     after = ""
     while True:
         page = await host.call(shard, ListAwake(after=after, page_size=PAGE_SIZE))
@@ -81,23 +87,29 @@ async def _sweep_shard(host: Host, shard: str, report: SweepReport, poked: set[s
             return
         if page.later_ns is not None:
             report.later_ns = min(page.later_ns, report.later_ns or page.later_ns)
-        at_rest: list[str] = []
+        addressed: dict[str, tuple[str, ...]] = {}
         waiting = deque(zip(page.keys, page.closed_run_ids, strict=True))
         while waiting:
             batch = [waiting.popleft() for _ in range(min(PARALLEL, len(waiting)))]
             poked.update(key for key, _ in batch)
             replies = await asyncio.gather(*(_poke(host, *entry, thorough) for entry in batch))
-            for (_, closed_run_id), reply in zip(batch, replies, strict=True):
+            for (key, closed_run_id), reply in zip(batch, replies, strict=True):
                 report.poked += 1
                 if reply is None:
                     report.unreached += 1
+                    busy.add(key)
                     continue
-                if closed_run_id and not reply.pending:
-                    at_rest.append(closed_run_id)
-                for key in reply.others:
-                    if key not in poked:
-                        poked.add(key)
-                        waiting.append((key, ""))
+                if reply.pending:
+                    report.unsettled += 1
+                    busy.add(key)
+                elif closed_run_id:
+                    addressed[closed_run_id] = reply.others
+                for other in reply.others:
+                    if other not in poked:
+                        poked.add(other)
+                        waiting.append((other, ""))
+        # A run is at rest when those whom it has addressed are: nobody but the run leads to them.
+        at_rest = [run_id for run_id, others in addressed.items() if busy.isdisjoint(others)]
         if at_rest:
             await host.call(shard, RunsAtRest(run_ids=tuple(at_rest)))
         after = page.next

@@ -119,15 +119,19 @@ def _create(state: TimerState, message: CreateSchedule, turn: Turn) -> Any:
         )
     except InvalidArgumentError as error:
         return _invalid(error)
+    creation = 1
     if buried is not None:
         schedule = evolve(schedule, next_sequence=buried.next_sequence)
-    identity = ScheduleIdentity(namespace=message.namespace, schedule_id=message.schedule_id)
+        creation = buried.creation + 1
+    identity = ScheduleIdentity(
+        namespace=message.namespace, schedule_id=message.schedule_id, creation=creation
+    )
     state.write_definition(turn, definition, identity)
     effects: tuple[Effect, ...] = ()
     if message.trigger_immediately:
         schedule, effects = requests.trigger(schedule, turn.now)
     state.remember(turn, message.request_id)
-    turn.send(_index_key(identity), RegisterSchedule(key=state.key))
+    turn.send(_index_key(identity), RegisterSchedule(key=state.key, creation=creation))
     _apply(state, turn, (schedule, effects))
     return _registered(state)
 
@@ -211,10 +215,14 @@ def _delete(state: TimerState, message: DeleteSchedule, turn: Turn) -> Any:
         return OK
     if state.schedule is None:
         return _not_found()
-    turn.send(_index_key(state.known_identity), ForgetSchedule(key=state.key))
+    _tell_of_deletion(state, state.known_identity, turn)
     state.bury(turn)
     state.remember(turn, message.request_id)
     return OK
+
+
+def _tell_of_deletion(state: TimerState, identity: ScheduleIdentity, turn: Turn) -> None:
+    turn.send(_index_key(identity), ForgetSchedule(key=state.key, creation=identity.creation))
 
 
 def _describe(state: TimerState, message: DescribeSchedule, turn: Turn) -> Any:
@@ -253,8 +261,11 @@ def _do_what_is_due(state: TimerState, message: Alarm | Poke, turn: Turn) -> Any
 def _poked(state: TimerState, message: Poke, turn: Turn) -> Any:
     """An alarm may have been lost: ours, or that of a run whose start or end we wait to hear of."""
     _do_what_is_due(state, message, turn)
-    schedule = state.schedule
+    schedule, identity = state.schedule, state.identity
     if schedule is None:
+        if identity is not None and not message.closed_run_id and not state.table(OUTBOX):
+            # The index takes it for alive: a late registration has overtaken the deletion.
+            _tell_of_deletion(state, identity, turn)
         return OK
     namespace = state.known_identity.namespace
     return tuple(workflow_key(namespace, run.workflow_id) for run in schedule.running)

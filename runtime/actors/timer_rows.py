@@ -33,12 +33,14 @@ REQUEST_RETENTION_NS: Final = DAY
 
 @record
 class ScheduleIdentity:
-    """Which schedule an object is. ``next_sequence`` counts on from a deleted schedule."""
+    """Which schedule an object is. ``next_sequence`` counts on from a deleted schedule; ``creation`` is how
+    often one was made."""
 
     namespace: str
     schedule_id: str
     version: int = 1
     next_sequence: int = 1
+    creation: int = 1
 
 
 @record

@@ -12,7 +12,7 @@ start while somebody pages are newer than his position, so he sees each earlier 
     RegisterSchedule, ForgetSchedule    a schedule's object exists, or does no more
     ListSchedules       the ids of schedules, in their order
     ListAwake           the objects that should be awake, a page at a time
-    RunsAtRest          closed runs whose objects have been found with nothing left to send
+    RunsAtRest          closed runs and deleted schedules that were found with nothing left to send
 
 Must not import a clock. A filter that cannot be parsed is refused with code ``invalid_query``.
 """
@@ -25,7 +25,7 @@ from ..actor import Actor, Alarm, Ok, Poke, Refusal, State, Turn
 from ..durations import HOUR
 from ..errors import InvalidArgumentError
 from ..host import Tables
-from ..keys import VISIBILITY, decode_part, parse_key, workflow_key
+from ..keys import TIMER, VISIBILITY, decode_part, parse_key, workflow_key
 from ..messages.visibility import (
     AwakeList,
     CountExecutions,
@@ -58,17 +58,19 @@ OK: Final = Ok()
 
 @record
 class AwakeMark:
-    """That a closed run (from ``due_ns`` on) or a schedule is to be swept; its key says which."""
+    """That a closed run (from ``due_ns`` on) or a schedule is to be swept; its key says which. ``creation``
+    is the schedule's."""
 
     due_ns: int = 0
+    creation: int = 1
 
 
 AWAKE: Final = AwakeMark()
 
 
 class VisibilityState(State):
-    """One shard's rows: table ``execution`` by run id, ``closing`` by the ids of closed runs that no sweep
-    has found at rest yet, ``schedule`` by object key."""
+    """One shard's rows: table ``execution`` by run id, ``closing`` by the ids of closed runs and the object
+    keys of deleted schedules that no sweep has found at rest yet, ``schedule`` by object key."""
 
     __slots__ = ()
 
@@ -139,14 +141,24 @@ def _forget(state: VisibilityState, message: ForgetExecution, turn: Turn) -> Any
 
 
 def _register_schedule(state: VisibilityState, message: RegisterSchedule, turn: Turn) -> Any:
-    if state.get(SCHEDULE, message.key) is None:
-        turn.put(SCHEDULE, message.key, AWAKE)
+    if message.creation > _creation(state, message.key):
+        turn.put(SCHEDULE, message.key, AwakeMark(creation=message.creation))
+        turn.delete(CLOSING, message.key)
     return OK
 
 
 def _forget_schedule(state: VisibilityState, message: ForgetSchedule, turn: Turn) -> Any:
-    turn.delete(SCHEDULE, message.key)
+    if message.creation >= _creation(state, message.key):
+        # Its message may be here and its object not know: it is swept until it has nothing left to send.
+        turn.delete(SCHEDULE, message.key)
+        turn.put(CLOSING, message.key, AwakeMark(creation=message.creation))
     return OK
+
+
+def _creation(state: VisibilityState, key: str) -> int:
+    """The newest creation of the schedule ``key`` that is known; 0: none."""
+    mark = state.get(SCHEDULE, key) or state.get(CLOSING, key)
+    return 0 if mark is None else int(mark.creation)
 
 
 def _list_schedules(state: VisibilityState, message: ListSchedules, turn: Turn) -> ScheduleList:
@@ -160,6 +172,7 @@ def _list_schedules(state: VisibilityState, message: ListSchedules, turn: Turn) 
 def _list_awake(state: VisibilityState, message: ListAwake, turn: Turn) -> AwakeList:
     closing = state.table(CLOSING)
     found: list[tuple[str, str, str]] = [(key, key, "") for key in map(str, state.table(SCHEDULE))]
+    found += [(key, key, key) for key in map(str, closing) if _is_schedule(key)]
     later_ns: list[int] = []
     for run_id, execution in state.table(TABLE).items():
         closed_run_id = ""
@@ -187,6 +200,9 @@ def _list_awake(state: VisibilityState, message: ListAwake, turn: Turn) -> Awake
 
 def _runs_at_rest(state: VisibilityState, message: RunsAtRest, turn: Turn) -> Any:
     for run_id in message.run_ids:
+        if _is_schedule(run_id):
+            turn.delete(CLOSING, run_id)
+            continue
         execution: ExecutionRecord | None = state.get(TABLE, run_id)
         if execution is None or execution.close_ns is None:
             continue
@@ -196,6 +212,11 @@ def _runs_at_rest(state: VisibilityState, message: RunsAtRest, turn: Turn) -> An
         else:
             turn.delete(CLOSING, run_id)
     return OK
+
+
+def _is_schedule(name: str) -> bool:
+    """Is a name in ``closing`` the key of a schedule's object, and no run id?"""
+    return name.startswith(TIMER + "/")
 
 
 def _matching(state: VisibilityState, query: str) -> list[ExecutionRecord]:

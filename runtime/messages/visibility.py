@@ -54,16 +54,21 @@ class CountExecutions:
 
 @record
 class RegisterSchedule:
-    """The schedule with this object key exists; the recovery sweep has to know."""
+    """The schedule with this object key exists; the recovery sweep has to know.
+
+    ``creation`` counts how often a schedule of that key was made: what is said of an older one is ignored.
+    """
 
     key: str
+    creation: int = 1
 
 
 @record
 class ForgetSchedule:
-    """The schedule was deleted."""
+    """The schedule was deleted; ``creation`` as in RegisterSchedule."""
 
     key: str
+    creation: int = 1
 
 
 @record
@@ -96,8 +101,8 @@ class ListAwake:
 
 @record
 class AwakeList:
-    """Keys of objects to poke; beside each the closed run it is there for, or "". ``next`` "": the last
-    page."""
+    """Keys of objects to poke; beside each the closed run it is there for, or "" (beside a deleted schedule
+    its key). ``next`` "": the last page."""
 
     keys: tuple[str, ...] = ()
     closed_run_ids: tuple[str, ...] = ()
@@ -108,7 +113,8 @@ class AwakeList:
 
 @record
 class RunsAtRest:
-    """From the recovery sweep: these closed runs have nothing left to send."""
+    """From the recovery sweep: these closed runs, and deleted schedules by key, have nothing left to
+    send."""
 
     run_ids: tuple[str, ...]
 
