@@ -26,8 +26,11 @@ def test_the_wheel_holds_every_module_of_the_rooms_and_nothing_else(wheel: Path)
 
 
 def _assets() -> list[Path]:
-    """What a browser sees of the page of a run."""
-    return [path for path in (ROOT / "sim" / "html").iterdir() if path.suffix in (".html", ".css", ".js")]
+    """What a browser sees of the page of a run, and what the local platform is set up from."""
+    page = [path for path in (ROOT / "sim" / "html").iterdir() if path.suffix in (".html", ".css", ".js")]
+    tooling = ROOT / "edge_adapter" / "tooling"
+    node = [path for path in (tooling / "node").iterdir() if path.suffix in (".json", ".mjs", ".sh")]
+    return [*page, *node, tooling / "python_modules.lock"]
 
 
 def test_the_wheel_carries_its_license_and_its_entry_points(wheel: Path) -> None:
