@@ -38,8 +38,8 @@ PAGE_SIZE = 500
 
 @attrs.define(kw_only=True)
 class SweepReport:
-    """What a sweep did. ``unreached`` objects or shards did not answer, and ``unsettled`` objects had something
-    left to send, which may change what should be awake: the next sweep has to look at both."""
+    """What a sweep did. ``unreached`` objects or shards did not answer, and ``unsettled`` objects had
+    something left to send, which may change what should be awake: the next sweep has to look at both."""
 
     poked: int = 0
     unreached: int = 0
