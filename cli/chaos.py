@@ -151,12 +151,27 @@ def _check_together(arguments: argparse.Namespace) -> None:
                 raise UsageError(f"--tape repeats one recorded run: it goes without --{name}")
         if len(arguments.scenarios) > 1:
             raise UsageError("--tape repeats one recorded run of one scenario")
+    if arguments.seed == "":
+        raise UsageError("--seed takes a number or a word, not an empty text")
+    if arguments.budget is not None and parse_duration(arguments.budget, name="--budget") < 1:
+        raise UsageError(f"--budget takes a time above 0, not {arguments.budget!r}")
+    for name in ("html", "junit", "resume"):
+        if getattr(arguments, name) is not None:
+            _check_file(f"--{name}", Path(getattr(arguments, name)))
     if arguments.seed is not None and not _is_number(arguments.seed):
         for name in ("seeds", "budget", "strategy", "resume"):
             if getattr(arguments, name) is not None:
                 raise UsageError(f"the seed {arguments.seed!r} is no number: it goes without --{name}")
         if len(arguments.scenarios) > 1:
             raise UsageError(f"the seed {arguments.seed!r} is no number: give one scenario")
+
+
+def _check_file(option: str, file: Path) -> None:
+    """What cannot be written is said before the runs, not after them."""
+    if file.is_dir():
+        raise UsageError(f"{option} takes a file, and {str(file)!r} is a folder")
+    if not file.parent.is_dir():
+        raise UsageError(f"{option} {str(file)!r}: there is no folder {str(file.parent)!r}")
 
 
 def _is_number(text: str) -> bool:
@@ -189,7 +204,8 @@ def _report(
             {"tape": recorded.tape} if recorded else {"seed": arguments.seed, "faults": plan}
         )
         if len(named) > 1:
-            raise UsageError("one recorded run is of one scenario: give MODULE:NAME")
+            which = "a recorded run" if recorded else f"the seed {arguments.seed!r}, which is no number,"
+            raise UsageError(f"{which} is of one scenario: give its name or MODULE:NAME")
         summary = Summary([named[0].reference])
         result = run_scenario(named[0].scenario, strict=strict, **options)
         summary.add(Outcome(scenario=named[0].reference, number=0, result=result))
@@ -220,6 +236,10 @@ def _report(
     )
     try:
         report = campaign.run()
+    except OSError as error:
+        if arguments.resume and error.filename == arguments.resume:
+            raise UsageError(f"--resume: {error}") from None
+        raise
     finally:
         line.clear()
     if single or plan is not None or arguments.allow_unreached or report.failures:

@@ -19,6 +19,7 @@ import attrs
 
 from ..scenarios import SCENARIOS, location
 from ..sim.explore import CampaignReport, Progress
+from ..sim.explore.coverage_of import branch_text
 from ..sim.failure import Failure
 from ..sim.failure_file import write_failure
 from ..sim.runner import run_and_keep
@@ -167,7 +168,7 @@ class Reporting:
                 yield f"{paint.notice('note')}  {text}"
         branches = report.branches or ()
         for branch in branches[:_BRANCHES_MAX]:
-            yield f"{paint.notice('note')}  no run took the branch {branch}"
+            yield f"{paint.notice('note')}  no run took the branch {branch_text(branch)}"
         if len(branches) > _BRANCHES_MAX:
             yield f"{paint.notice('note')}  nor {len(branches) - _BRANCHES_MAX} more branches"
         told = len(failures)

@@ -49,6 +49,8 @@ def _find(spec: str) -> Iterator[Named]:
         yield Named(spec, location(spec), SCENARIOS[spec])
         return
     module_name, colon, path = spec.partition(":")
+    if colon and not (module_name and path):
+        raise UsageError(f"your own scenario is MODULE:NAME, or MODULE for all in it, not {spec!r}")
     if not colon and not _looks_like_module(module_name):
         known = ", ".join(SCENARIOS)
         raise UsageError(f"no scenario is called {spec!r}; there are: {known}; your own is MODULE:NAME")

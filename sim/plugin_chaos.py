@@ -32,7 +32,7 @@ from .failure_file import read_failure, write_failure
 from .fault_text import parse_faults
 from .faults import FaultPlan
 from .plugin_run import async_function, marker_options
-from .plugin_terminal import COMMAND, KIND, LOCATION, MESSAGE, Status, status
+from .plugin_terminal import BRANCH, COMMAND, KIND, LOCATION, MESSAGE, Status, status
 from .runner import run_scenario
 from .scenario import Kind, Scenario
 from .simulation import Simulation
@@ -106,13 +106,14 @@ def run_chaos(item: pytest.Function, test: Any) -> None:
     finally:
         _finish_fixtures(item)
     item.user_properties.append(("chaos_seeds", report.runs))
+    item.user_properties += [(BRANCH, branch) for branch in report.branches or ()]
     if failure is not None:
         _tell(item, wanted, failure, caught)
     missed = [name for _, name in report.never_reached]
     if missed and report.judges_reach and wanted.judges_reach and failure is None:
-        lines = "\n".join(f"  {name}" for name in missed)
-        _tell_machines(item, Kind.LIVENESS, f"in {report.runs} runs this was never reached:\n{lines}", "")
-        pytest.fail(f"in {report.runs} runs this was never reached:\n{lines}", pytrace=False)
+        text = f"never reached in {report.runs} runs: {', '.join(missed)}"
+        _tell_machines(item, Kind.LIVENESS, text, "")
+        pytest.fail(text, pytrace=False)
 
 
 # --- what is asked for ---

@@ -1,8 +1,9 @@
-"""How a chaos test shows how far it is, and what GitHub is told of those that failed.
+"""How a chaos test shows how far it is, and what is told of chaos tests when all are over.
 
-Owns a status at the end of the line that pytest is writing: it is taken back before pytest writes on, uses no
-colour and no escape sequence, and is only there where somebody watches: at a terminal, in one process, not in
-CI. Annotations are made from what the reports carry, so that they come from xdist's processes as well.
+Owns three things. A status at the end of the line that pytest is writing: it is taken back before pytest goes
+on, uses no colour and no escape sequence, and is only there where somebody watches: at a terminal, in one
+process, not in CI. The branches of workflow code that no seed took. GitHub's annotations of what failed. The
+last two are made from what the reports carry, so that they come from xdist's processes as well.
 
 Must not import: anything that runs a simulation.
 """
@@ -19,6 +20,7 @@ import pytest
 from .ci import github_error, on_ci, on_github
 from .timeline_text import cut, width_of
 
+BRANCH = "chaos_untaken_branch"
 LOCATION = "chaos_location"
 MESSAGE = "chaos_message"
 COMMAND = "chaos_command"
@@ -77,7 +79,32 @@ def status(config: pytest.Config) -> Iterator[Status]:
         found.clear()
 
 
-def annotate(reporter: pytest.TerminalReporter) -> None:
+def summarize(reporter: pytest.TerminalReporter) -> None:
+    """What is told once, after all tests."""
+    _name_branches(reporter)
+    _annotate(reporter)
+
+
+def _name_branches(reporter: pytest.TerminalReporter) -> None:
+    """The branches that a test steered by coverage could not reach."""
+    found: dict[str, list[str]] = {}
+    for outcome in ("passed", "failed"):
+        for report in reporter.stats.get(outcome, ()):
+            untaken = [value for name, value in getattr(report, "user_properties", ()) if name == BRANCH]
+            if untaken:
+                found[report.nodeid] = untaken
+    if not found:
+        return
+    from .explore.coverage_of import branch_text
+
+    reporter.section("temporal-do chaos: branches that no seed took")
+    for nodeid, branches in found.items():
+        reporter.write_line(nodeid)
+        for branch in branches:
+            reporter.write_line(f"  {branch_text(branch)}")
+
+
+def _annotate(reporter: pytest.TerminalReporter) -> None:
     """Tell GitHub's runner, if there is one, of the chaos tests that failed."""
     if not on_github() or reporter.config.pluginmanager.has_plugin(_ANNOTATES_ALL):
         return

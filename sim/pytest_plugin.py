@@ -206,9 +206,11 @@ def pytest_runtest_makereport(
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Tell GitHub's runner of chaos tests that failed."""
-    failed = terminalreporter.stats.get("failed", ())
-    if any(name == "chaos_kind" for report in failed for name, _ in getattr(report, "user_properties", ())):
-        from .plugin_terminal import annotate
+    """What chaos tests have to say after all tests."""
+    stats = terminalreporter.stats
+    for report in (*stats.get("failed", ()), *stats.get("passed", ())):
+        if any(name.startswith("chaos_") for name, _ in getattr(report, "user_properties", ())):
+            from .plugin_terminal import summarize
 
-        annotate(terminalreporter)
+            summarize(terminalreporter)
+            return

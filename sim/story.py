@@ -200,7 +200,8 @@ class _Telling:
                 yield f"    ... {len(message) - _MESSAGE_LINES_MAX} more lines"
             if violation.location:
                 yield self._paint(cut(f"    at {_place(violation.location)}", self.width), "36")
-                if code := _code_at(violation.location):
+                code = _code_at(violation.location)
+                if code and code not in violation.message:
                     yield self._paint(cut(f"       {code}", self.width), "2")
         if len(violations) > _VIOLATIONS_MAX:
             yield f"  and {len(violations) - _VIOLATIONS_MAX} more broken promises"
@@ -227,7 +228,8 @@ class _Telling:
 
     def _what_happened(self) -> Iterator[str]:
         if not self.shown:
-            yield self._paint("no step of the run is kept", "2")
+            text = "no step of the run is kept" if self.total else "nothing happened in the simulated world"
+            yield self._paint(text, "2")
             return
         yield self._paint(f"What mattered, {len(self.shown)} of {self.total} steps:", "1")
         broken = frozenset(self.roots)

@@ -155,7 +155,8 @@ class Words:
 
     def spoken(self, text: str) -> str:
         """``text`` with people's names for the keys and run ids in it."""
-        return _RUN.sub(self._run_spoken, _KEY.sub(lambda found: self._key_spoken(found[0]), text))
+        lines = (_KEY.sub(lambda found: self._key_spoken(found[0]), line) for line in text.splitlines())
+        return "\n".join(_RUN.sub(self._run_spoken, line) for line in lines)
 
     def _key_spoken(self, key: str) -> str:
         kind = {WORKFLOW: "workflow ", ACTIVITY: "activity "}.get(key.partition("/")[0], "")
@@ -163,7 +164,8 @@ class Words:
 
     def _run_spoken(self, found: re.Match[str]) -> str:
         run = self._runs.get(found["id"])
-        whose = f" of {short(run.workflow_id)}" if run is not None and not found["of"] else found["of"] or ""
+        named = run is None or found["of"] or run.workflow_id in found.string
+        whose = found["of"] or "" if named or run is None else f" of {short(run.workflow_id)}"
         return f"{found['run'] or ''}{short(found['id'])}{whose}"
 
     def message(self, message: Any) -> str:

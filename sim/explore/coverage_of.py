@@ -13,10 +13,12 @@ import json
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
+from linecache import getline
 from pathlib import Path
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
+from ..timeline_text import plain
 from .case import Arc, Area
 
 if TYPE_CHECKING:
@@ -103,6 +105,16 @@ def untaken_branches(arcs: Iterable[Arc], areas: Iterable[Area]) -> tuple[str, .
             if any(first <= line <= last for first, last in within[file]):
                 found.append(f"{file}:{line}->{then if then > 0 else 'exit'}")
     return tuple(found)
+
+
+def branch_text(branch: str) -> str:
+    """A branch for people: ``shop.py:24->25 (if cancelled:)``, the file as seen from here."""
+    from ...runtime.guard_frames import display_path
+
+    place, _, target = branch.rpartition("->")
+    file, _, line = place.rpartition(":")
+    code = getline(file, int(line)).strip() if line.isdecimal() else ""
+    return f"{display_path(file)}:{line}->{target}" + (f" ({plain(code)})" if code else "")
 
 
 def _missing(file: str, taken: list[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -112,6 +112,10 @@ async def tiring(sim: Simulation) -> None:
     raise AssertionError("marathon 1 took too long")
 
 
+async def leaving(sim: Simulation) -> None:
+    raise SystemExit(0)
+
+
 GOOD = scenario("good", good)
 CARELESS = scenario("careless", careless)
 STUCK = scenario("stuck", stuck, FaultPlan())
@@ -120,3 +124,4 @@ BROKEN = scenario("broken", broken)
 NEVER = scenario("never", never)
 TIRING = scenario("tiring", tiring, FaultPlan())
 QUIET = attrs.evolve(CARELESS, name="quiet", faults=FaultPlan())
+LEAVING = scenario("leaving", leaving)

@@ -9,6 +9,7 @@ from textwrap import dedent
 import pytest
 
 # Loaded here once: what a run inside this process imports is forgotten when that run ends.
+import temporal_do.sim.explore.steered
 import temporal_do.sim.plugin_chaos
 import temporal_do.sim.plugin_report
 import temporal_do.sim.shrink
@@ -165,7 +166,7 @@ def test_what_only_a_checker_or_the_clock_notices_fails_with_the_story(pytester:
     )
     result = pytester.runpytest_inprocess()
     result.assert_outcomes(failed=2, passed=1)
-    result.stdout.fnmatch_lines(["in 3 runs this was never reached:", "  pigs fly"])
+    result.stdout.fnmatch_lines(["never reached in 3 runs: pigs fly"])
     result.stdout.fnmatch_lines(["✗ liveness: what had to happen did not (deadlock)"])
 
 
@@ -265,6 +266,37 @@ def test_a_marker_that_makes_no_sense_says_why(
     result = pytester.runpytest_inprocess()
     result.assert_outcomes(failed=1)
     assert said in result.stdout.str()
+
+
+def test_a_test_steered_by_coverage_names_the_branches_that_no_seed_took(pytester: pytest.Pytester) -> None:
+    _write(
+        pytester,
+        """
+        from temporal_do.runtime import Temporal, Worker, WorkflowContext
+
+        choosing = Temporal(namespace="choosing")
+
+        @choosing.workflow("chooses")
+        async def chooses(ctx: WorkflowContext, amount: int) -> str:
+            if amount > 100:
+                return "much"
+            return "little"
+
+        @pytest.mark.chaos(seeds=3, strategy="coverage", faults="none")
+        async def test_it(sim):
+            sim.run(Worker(namespace="choosing", task_queue="main", workflows=[chooses]))
+            await choosing.execute_workflow(chooses, workflow_id="w-1", task_queue="main", args=[5])
+        """,
+    )
+    result = pytester.runpytest_inprocess()
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*temporal-do chaos: branches that no seed took*",
+            "test_it.py::test_it",
+            "  *test_it.py:[0-9]*->[0-9]* (if amount > 100:)",
+        ]
+    )
 
 
 __all__ = ["temporal_do"]

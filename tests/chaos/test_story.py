@@ -157,7 +157,7 @@ def test_keys_and_run_ids_in_a_message_are_told_by_their_names() -> None:
     run_id = table.removeprefix("events:")
     story = _told_as(
         f"run {run_id} of WorkflowDO/shop/order-7 is closed, ActivityDO/shop/{run_id}|1, "
-        f"(HistoryDO/shop/{run_id}) goes on in run {run_id}"
+        f"(HistoryDO/shop/{run_id}) goes on\nin run {run_id}"
     )
     said = " ".join(story.partition("  good")[0].split())
     assert f"run {run_id[:8]} of workflow order-7 is closed, activity charge of order-7, " in said
