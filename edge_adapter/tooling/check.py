@@ -47,13 +47,14 @@ RULES: Final = (
         rules_code.calls_while_importing,
     ),
     Rule("imports", "every import found in the Worker", rules_code.imports_found),
+    Rule("hidden-module", "module names of the user's own", rules_code.no_hidden_module),
     Rule("native-code", "nothing compiled for another machine", rules_code.no_native_code),
     Rule("size", "a Worker within the platform's size", rules_code.size),
     Rule("token", "a bearer token, kept as a secret", rules_code.token),
     Rule("secrets-ignored", "the file of secrets not committed", rules_code.secrets_stay_here),
 )
 
-_OF_BUNDLE: Final = ("entry-exports", "import-time", "imports", "native-code", "size")
+_OF_BUNDLE: Final = ("entry-exports", "import-time", "imports", "hidden-module", "native-code", "size")
 RULES_OF_BUNDLE: Final = tuple(rule for rule in RULES if rule.name in _OF_BUNDLE)
 """Those about what is in the bundle, whatever the configuration says."""
 

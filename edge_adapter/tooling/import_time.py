@@ -21,31 +21,37 @@ class _Ban:
     remedy: str
 
 
-_CHANCE = "the platform refuses randomness while the Worker starts"
-_THREADS = "there are no threads and no processes in the Worker"
-_SOCKETS = "there are no sockets while the Worker starts"
 _LATER = "call it in an activity or in a function that one calls"
 
 BANS: Final = (
-    _Ban(("random", "secrets", "os.urandom", "uuid.uuid1", "uuid.uuid4"), _CHANCE, _LATER),
-    _Ban(("tempfile.mkdtemp", "tempfile.mkstemp", "tempfile.TemporaryDirectory"), _CHANCE, _LATER),
     _Ban(
-        ("threading.Thread", "threading.Timer", "_thread", "concurrent.futures", "multiprocessing"),
-        _THREADS,
-        "use async code; activities that need threads go to an external worker",
+        ("random", "secrets", "os.urandom", "uuid.uuid1", "uuid.uuid4"),
+        "the platform refuses chance while a Worker starts",
+        _LATER,
     ),
-    _Ban(("subprocess", "os.system", "os.fork", "os.popen"), _THREADS, "use an external worker"),
     _Ban(
-        ("asyncio.run", "asyncio.Runner"), "the platform's event loop runs already", "await it in an activity"
+        ("threading.Thread", "threading.Timer", "_thread.start_new_thread"),
+        "there are no threads in a Worker",
+        "use async code, or an activity in an external worker",
     ),
-    _Ban(("socket.socket", "socket.create_connection", "urllib.request.urlopen"), _SOCKETS, _LATER),
+    _Ban(
+        ("multiprocessing", "concurrent.futures.ProcessPoolExecutor", "subprocess", "os.system", "os.fork"),
+        "there are no processes in a Worker",
+        "use an activity in an external worker",
+    ),
+    _Ban(
+        ("socket.create_connection", "urllib.request.urlopen", "http.client.HTTPConnection"),
+        "the platform refuses connections while a Worker starts",
+        _LATER,
+    ),
     _Ban(
         ("time.time", "time.time_ns", "time.monotonic", "time.perf_counter", "datetime.datetime.now")
         + ("datetime.datetime.utcnow", "datetime.date.today"),
-        "the clock stands still while the Worker starts: the value would be the same for ever",
+        "the clock does not tell the time while a Worker starts",
         _LATER,
     ),
 )
+"""Each was tried on the platform's binary."""
 _EXCUSED: Final = ("random.Random", "random.SystemRandom")
 """Making one with a seed draws nothing from the platform."""
 

@@ -22,8 +22,8 @@ OWN_PACKAGES: Final = ("runtime", "edge_adapter.api", "edge_adapter.cloudflare")
 PROVIDED: Final = frozenset({"js", "pyodide", "pyodide_js", "_pyodide", "_cloudflare", "workers", "asgi"})
 """Importable there without being vendored by the user."""
 NOT_THERE: Final = frozenset(
-    {"curses", "dbm", "ensurepip", "fcntl", "grp", "idlelib", "msvcrt", "nt", "pwd", "readline", "resource"}
-    | {"syslog", "termios", "tkinter", "tty", "pty", "turtle", "turtledemo", "venv", "winreg", "winsound"}
+    {"curses", "dbm", "ensurepip", "grp", "idlelib", "msvcrt", "nt", "pwd", "pydoc_data", "readline"}
+    | {"resource", "syslog", "tkinter", "turtle", "turtledemo", "venv", "winreg", "winsound"}
 )
 """Modules of the standard library that Python in the Worker is built without."""
 
@@ -55,6 +55,20 @@ class UserCode:
 
     modules: tuple[UserModule, ...]
     lost: tuple[LostImport, ...]
+    vendored: frozenset[str] = frozenset()
+    """Top-level names that come with the Worker."""
+
+    def hidden(self) -> list[tuple[UserModule, str]]:
+        """Modules of the user's that the Worker would never import, one per top-level name, and what it takes
+        instead: there the standard library and the vendored packages are found first."""
+        found: dict[str, tuple[UserModule, str]] = {}
+        for module in self.modules:
+            top = module.place.partition("/")[0].removesuffix(".py")
+            if top in sys.stdlib_module_names:
+                found.setdefault(top, (module, f"the standard library's {top}"))
+            elif top in self.vendored | PROVIDED | {OWN_ROOT}:
+                found.setdefault(top, (module, f"the package {top} that comes with it"))
+        return list(found.values())
 
 
 class UnreadableModuleError(Exception):
@@ -90,7 +104,7 @@ def find_user_code(
     walk.run()
     modules = sorted(walk.modules.values(), key=lambda module: module.place)
     lost = sorted(walk.lost, key=lambda found: (str(found.path), found.line, found.name))
-    return UserCode(modules=tuple(modules), lost=tuple(lost))
+    return UserCode(modules=tuple(modules), lost=tuple(lost), vendored=frozenset(vendored))
 
 
 def parse_module(path: Path) -> ast.Module:

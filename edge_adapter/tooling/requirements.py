@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -41,6 +42,11 @@ def install_requirements(
     final = cache / f"requirements-{digest}"
     if final.is_dir():
         return final
+    if find_spec("pip") is None:
+        raise EdgeProjectError(
+            f"the packages of {file} are fetched by pip, which this environment lacks: "
+            f"{sys.executable} -m ensurepip"
+        )
     if progress is not None:
         progress(f"fetching the packages of {file.name}")
     partial = cache / f"requirements-{digest}.partial"

@@ -86,6 +86,13 @@ def imports_found(subject: Subject) -> Iterator[Said]:
         yield Said(lost.line, lost_text(lost), lost.remedy, path=lost.path)
 
 
+def no_hidden_module(subject: Subject) -> Iterator[Said]:
+    """A module of the user's has a name that nothing else in the Worker has."""
+    for module, instead in () if subject.code is None else subject.code.hidden():
+        what = f"{module.place} would never be imported in the Worker, which finds {instead} first"
+        yield Said(1, what, "give the module another name", path=module.path)
+
+
 def no_native_code(subject: Subject) -> Iterator[Said]:
     """Python in the Worker is compiled to WebAssembly; a compiled extension of another kind cannot be
     loaded."""

@@ -104,7 +104,7 @@ def test_imports_for_type_checkers_and_optional_ones_may_be_missing(tmp_path: Pa
     [
         ("import numpy.linalg", "numpy.linalg", "neither in the project nor vendored"),
         ("from pandas import DataFrame", "pandas", "neither in the project nor vendored"),
-        ("import fcntl", "fcntl", "no such module"),
+        ("import resource", "resource", "no such module"),
         ("from temporal_do.sim import Simulation", "temporal_do.sim", "stays on the laptop"),
         ("import temporal_do.edge_adapter.local", "temporal_do.edge_adapter.local", "stays on the laptop"),
         ("from temporal_do.edge_adapter import local", "temporal_do.edge_adapter", "stays on the laptop"),
@@ -131,6 +131,24 @@ def test_what_the_worker_will_not_find_is_told_with_its_line(
 )
 def test_the_runtime_and_the_workers_side_are_there(tmp_path: Path, line: str) -> None:
     assert _lost(_find(tmp_path, {"entry.py": line})) == []
+
+
+def test_a_module_whose_name_something_else_has_in_the_worker_is_hidden(tmp_path: Path) -> None:
+    files = {
+        "entry.py": "import calendar.days, calendar.more, attr, workers, app\n",
+        "calendar/__init__.py": "",
+        "calendar/days.py": "",
+        "calendar/more.py": "",
+        "attr.py": "",
+        "workers.py": "",
+        "app.py": "",
+    }
+    hidden = _find(tmp_path, files).hidden()
+    assert [(module.place, instead) for module, instead in hidden] == [
+        ("attr.py", "the package attr that comes with it"),
+        ("calendar/__init__.py", "the standard library's calendar"),
+        ("workers.py", "the package workers that comes with it"),
+    ]
 
 
 def test_a_file_that_is_not_python_is_told_with_its_line(tmp_path: Path) -> None:

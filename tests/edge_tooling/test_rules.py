@@ -218,10 +218,11 @@ PLANTED = (
         APP,
         "temporal = ",
         "import random\nSALT = random.random()\ntemporal = ",
-        "randomness",
+        "refuses chance",
         "SALT",
     ),
     Planted("imports", APP, "temporal = ", "import numpy\ntemporal = ", "imports numpy", "numpy"),
+    Planted("hidden-module", "queue.py", None, "", "finds the standard library's queue first"),
     Planted("native-code", "../packages/attr/_fast.so", None, "", "attr/_fast.so is native"),
     Planted("size", "../packages/attr/zeros.bin", None, "0" * 68_000_000, "the platform takes 64 MiB"),
     Planted(
@@ -263,6 +264,7 @@ def test_a_planted_violation_is_found_where_it_is(
     planted: Planted, project: Callable[[], Project], folder: Path, packages: Path
 ) -> None:
     (folder / ".git").mkdir()
+    (folder / "app.py").write_text("import queue\n" + (folder / "app.py").read_text())
     path = folder / planted.file
     if planted.old is None:
         path.write_text(planted.new)
