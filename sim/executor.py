@@ -72,6 +72,11 @@ class WorkflowExecutor:
         if self._inner is not None:
             self._inner.evict(key)
 
+    @property
+    def cached_run_ids(self) -> tuple[str, ...]:
+        """The runs whose coroutine is kept."""
+        return () if self._inner is None else tuple(self._inner.cached_run_ids)
+
     def close(self) -> None:
         """No more tasks: every run is dropped, and what the guard has installed goes."""
         if self._inner is not None:

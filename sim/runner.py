@@ -146,6 +146,7 @@ def _run(
     settled, undone = False, ""
     injecting = simulation.platform.faults
     skew_ns = 0 if injecting is None else injecting.plan.skew_ns_max
+    punctual = injecting is None
     with simulation:
         properties = properties_of(simulation)
         error, gave_up = _execute(simulation, scenario)
@@ -184,6 +185,8 @@ def _run(
             stuck=stuck,
             gave_up=gave_up,
             skew_ns=skew_ns,
+            punctual=punctual,
+            cached=getattr(simulation.platform.executor, "cached_run_ids", ()),
         )
         violations += check_trace(simulation.trace, wanted, world=world)
     result = RunResult(

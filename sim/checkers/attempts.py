@@ -1,5 +1,5 @@
 """5. Attempts follow the retry policy: one after the other, no more than allowed, never sooner than
-specified.
+specified, and no later where nothing delays anything.
 
 Source: Temporal's retry policies. The n-th pause is ``initial_interval * backoff_coefficient ** (n - 1)``, at
 most ``maximum_interval``, unless the failure names its own. Every attempt is leased at most once, so user
@@ -16,6 +16,9 @@ from ..trace import Step
 from .base import Checker
 
 WAITING = ("scheduled", "backing_off")
+
+LATE_MAX_NS = SECOND
+"""Where nothing delays anything a retry is at most so late: commits take some milliseconds."""
 
 
 class Attempts(Checker):
@@ -64,6 +67,11 @@ class Attempts(Checker):
             if before.phase == "backing_off" and row.scheduled_ns < before.scheduled_ns:
                 early = (before.scheduled_ns - row.scheduled_ns) / SECOND
                 self.violated(f"attempt {row.number} of {step[2]} came {early:g} s before its time", number)
+            if before.phase == "backing_off" and row.phase == "scheduled" and self.is_punctual:
+                late_ns = row.scheduled_ns - before.scheduled_ns
+                if late_ns > LATE_MAX_NS:
+                    late = f"{late_ns / SECOND:g} s after its time"
+                    self.violated(f"attempt {row.number} of {step[2]} came {late}", number)
             return
         if row.number != before.number + 1:
             self.violated(f"{step[2]}: attempt {row.number} follows attempt {before.number}", number)
@@ -99,6 +107,13 @@ class Attempts(Checker):
             self.violated(
                 f"attempt {row.number} of {step[2]} comes {got:g} s after the failure; the policy says "
                 f"{pause_ns / SECOND:g} s",
+                number,
+            )
+        elif failed_ns and self.is_punctual and row.scheduled_ns > failed_ns + pause_ns + LATE_MAX_NS:
+            got = (row.scheduled_ns - failed_ns) / SECOND
+            self.violated(
+                f"attempt {row.number} of {step[2]} comes {got:g} s after the failure; the policy says no more "
+                f"than {pause_ns / SECOND:g} s",
                 number,
             )
 

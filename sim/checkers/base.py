@@ -62,6 +62,11 @@ class Checker:
         """By so much the clock of an object may differ from virtual time."""
         return 0 if self.world is None else self.world.skew_ns
 
+    @property
+    def is_punctual(self) -> bool:
+        """Could nothing be late in this run, so that what is late was planned so?"""
+        return self.world is not None and self.world.punctual
+
     def violated(self, message: str, *steps: int, **fields: Any) -> None:
         """Note one broken promise, shown by ``steps``."""
         if len(self.violations) < VIOLATIONS_MAX:

@@ -1,7 +1,7 @@
 """25. Nothing appears or disappears: what was started is closed or open, and every index and archive agrees.
 
 Source: visibility is an index of histories, an archive a copy of one; the tables of a run's pending things,
-leases and answered requests belong to runs that exist.
+leases and answered requests belong to runs that exist, and an executor keeps coroutines of open runs only.
 """
 
 from __future__ import annotations
@@ -53,6 +53,7 @@ class Conservation(Checker):
                 self.violated(f"run {run_id} was started and is neither open nor closed", number)
         self._visibility(runs, unsaid)
         self._leases()
+        self._coroutines(runs)
         return self.violations
 
     def _workflow(self, key: str, runs: Any) -> None:
@@ -98,6 +99,13 @@ class Conservation(Checker):
         for run_id in listed:
             if run_id not in runs:
                 self.violated(f"run {run_id} is listed and nobody holds it")
+
+    def _coroutines(self, runs: dict[str, Any]) -> None:
+        """A cache may forget a run at any time; it must not keep one that is over."""
+        for run_id in () if self.world is None else self.world.cached:
+            run = runs.get(run_id)
+            if run is None or run.status != RUNNING:
+                self.violated(f"run {run_id} is over, and an executor keeps its coroutine")
 
     def _leases(self) -> None:
         for key in self.ledger.of_kind(ACTIVITY):

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...runtime.keys import TIMER
+from ...runtime.messages.schedule import ScheduledRunClosed
 from ...runtime.messages.workflow import StartWorkflow
 from ...runtime.schedules.messages import BackfillSchedule, CreateSchedule, TriggerSchedule, UpdateSchedule
 from ...runtime.schedules.overlap import OverlapPolicy
@@ -27,7 +28,7 @@ class Schedules(Checker):
 
     number = 23
     name = "schedules"
-    kinds = ("deliver",)
+    kinds = ("deliver", "reply")
     tables = ("TimerDO.schedule", "TimerDO.run", "TimerDO.outbox")
 
     def __init__(self) -> None:
@@ -39,10 +40,21 @@ class Schedules(Checker):
         self._starts: dict[str, dict[str, int]] = {}
         self._fired: dict[str, dict[int, int]] = {}
         self._waited: dict[str, set[int]] = {}
+        self._told: dict[int, int] = {}
+        """Call that tells a schedule of the end of a run -> the number of that start."""
 
     def step(self, number: int, step: Step) -> None:
         message = step[5]
         key = step[2]
+        if step[0] == "reply":
+            if step[4] in self._told:
+                self._heard(number, key, self._told.pop(step[4]))
+            return
+        if type(message) is ScheduledRunClosed:
+            for sequence, run in self.ledger.table(key, "run").items():
+                if run.run_id and run.run_id == message.first_run_id:
+                    self._told[step[4]] = sequence
+            return
         if isinstance(message, TriggerSchedule) or (
             isinstance(message, CreateSchedule) and message.trigger_immediately
         ):
@@ -70,6 +82,15 @@ class Schedules(Checker):
             self._counters(number, step, row)
         elif key == "waiting":
             self._waited.setdefault(schedule, set()).update(each.nominal_ns for each in row.starts)
+
+    def _heard(self, number: int, schedule: str, sequence: int) -> None:
+        """It has taken note of the end of one of its runs; the next in line has its turn."""
+        runs = self.ledger.table(schedule, "run")
+        if sequence in runs:
+            name = runs[sequence].workflow_id
+            self.violated(f"{schedule} has heard that {name} is over, and counts it as running", number)
+        elif not runs and self.ledger.get(schedule, "schedule", "waiting") is not None:
+            self.violated(f"nothing of {schedule} runs any more, and the next in line does not start", number)
 
     def _once(self, number: int, schedule: str, body: StartWorkflow) -> None:
         starts = self._starts.setdefault(schedule, {})
@@ -108,6 +129,10 @@ class Schedules(Checker):
             self.violated(f"{schedule} starts two runs for {nominal}", fired[nominal], number)
         fired.setdefault(nominal, number)
         self._overlap(number, step, state, by_hand)
+        line = self.ledger.get(schedule, "schedule", "waiting")
+        if line is not None and line.starts[0].nominal_ns < nominal and waited:
+            first = line.starts[0].nominal_ns
+            self.violated(f"{schedule} starts a run for {nominal} before the one for {first}", number)
 
     def _overlap(self, number: int, step: Step, state: Any, by_hand: bool) -> None:
         if by_hand or state.policies.overlap == OverlapPolicy.ALLOW_ALL or step[2] in self._irregular:

@@ -24,7 +24,7 @@ class TimersEarly(Checker):
     def __init__(self) -> None:
         super().__init__()
         self._due: dict[tuple[str, int], int] = {}
-        self._runs: dict[str, tuple[int, int]] = {}
+        self._delayed: dict[str, int] = {}
 
     def row(self, number: int, step: Step, table: str, key: Any, row: Any) -> None:
         if row is None:
@@ -43,6 +43,10 @@ class TimersEarly(Checker):
         elif kind == EventType.WORKFLOW_TASK_SCHEDULED:
             limit = attributes.start_to_close_timeout or 0
             self._due[run, -key] = limit
+            starts_ns = self._delayed.pop(run, 0)
+            if row.event_time < starts_ns:
+                early = (starts_ns - row.event_time) / 1e9
+                self.violated(f"run {run} begins {early:g} s before the delay of its start is over", number)
         elif kind == EventType.WORKFLOW_TASK_STARTED:
             limit = self._due.get((run, -attributes.scheduled_event_id), 0)
             self._due[run, key] = row.event_time + limit
@@ -58,6 +62,8 @@ class TimersEarly(Checker):
     def _started(self, run: str, row: Any) -> None:
         attributes = row.attributes
         delay = attributes.first_workflow_task_backoff or 0
+        if delay:
+            self._delayed[run] = row.event_time + delay
         dues = []
         if attributes.workflow_run_timeout:
             dues.append(row.event_time + delay + attributes.workflow_run_timeout)

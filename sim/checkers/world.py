@@ -28,5 +28,9 @@ class World:
     """The workload ended without hearing what became of its last request, so nothing was promised for it."""
     skew_ns: int = 0
     """How far the clock of an object may be off."""
+    punctual: bool = False
+    """Nothing in the run could be late: there were no faults that delay anything."""
+    cached: tuple[str, ...] = ()
+    """The runs whose coroutine an executor keeps at the end, by run id."""
     replays: dict[str, ReplayResult] = attrs.field(factory=dict)
     """Run id -> its replay, for the checker that comes next."""

@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 import pytest
 
-from temporal_do.runtime.actors import ACTORS, activity, activity_retry
+from temporal_do.runtime.actors import ACTORS, activity, activity_retry, timer
 from temporal_do.runtime.actors.workflow import (
     closing,
     command_ends,
@@ -20,6 +20,7 @@ from temporal_do.runtime.actors.workflow import (
     facts,
     requests,
     starting,
+    tasks,
 )
 from temporal_do.runtime.actors.workflow.actor import HANDLERS
 from temporal_do.runtime.actors.workflow.rows import RequestRow
@@ -148,6 +149,11 @@ def _half_the_backoff(patch: pytest.MonkeyPatch) -> None:
     around(patch, activity_retry, "backoff_ns", lambda real: lambda *args: real(*args) // 2)
 
 
+@planted(5, "twice the backoff", "activities")
+def _twice_the_backoff(patch: pytest.MonkeyPatch) -> None:
+    around(patch, activity_retry, "backoff_ns", lambda real: lambda *args: real(*args) * 2)
+
+
 @planted(5, "one attempt too many", "activities")
 def _one_too_many(patch: pytest.MonkeyPatch) -> None:
     def wrap(real: Any) -> Any:
@@ -190,6 +196,21 @@ def _early(patch: pytest.MonkeyPatch) -> None:
         return start
 
     around(patch, commands.APPLY, StartTimer, wrap)
+
+
+@planted(8, "a start is not delayed", "replaced")
+def _not_delayed(patch: pytest.MonkeyPatch) -> None:
+    def wrap(real: Any) -> Any:
+        def begin(state: Any, turn: Any, limits: Any, *args: Any, **options: Any) -> Any:
+            run = real(state, turn, limits, *args, **options)
+            if run.task_state == "delayed":
+                run.task_state = "none"
+                tasks.schedule(state, run, turn, limits)
+            return run
+
+        return begin
+
+    around(patch, starting, "begin", wrap)
 
 
 @planted(9, "a cancelled timer keeps its row", "timers")
@@ -425,6 +446,19 @@ def _left_out(patch: pytest.MonkeyPatch) -> None:
     around(patch, transitions, "next_fire", wrap)
 
 
+@planted(23, "the last in line starts first", "overlapping_buffer_all")
+def _last_in_line(patch: pytest.MonkeyPatch) -> None:
+    def wrap(real: Any) -> Any:
+        return lambda state, now: real(evolve(state, buffered=state.buffered[::-1]), now)
+
+    around(patch, transitions, "_next_in_line", wrap)
+
+
+@planted(23, "a run that ended counts as running", "overlapping_buffer_all")
+def _never_over(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(timer, "on_workflow_closed", lambda state, *args: (state, ()))
+
+
 @planted(24, "children do not hear of their parent's end", "left_alone")
 def _children_forgotten(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(closing, "_let_go_of_children", lambda *args: None)
@@ -451,6 +485,18 @@ def _older_version(patch: pytest.MonkeyPatch) -> None:
         return record
 
     around(patch, ACTORS["VisibilityDO"].handlers, RecordExecution, wrap)
+
+
+@planted(25, "a run that is terminated stays cached", "replaced")
+def _still_cached(patch: pytest.MonkeyPatch) -> None:
+    def wrap(real: Any) -> Any:
+        def terminate(state: Any, run: Any, turn: Any, *args: Any, **options: Any) -> None:
+            real(state, run, turn, *args, **options)
+            turn.evicts = False
+
+        return terminate
+
+    around(patch, starting, "terminate", wrap)
 
 
 @planted(25, "a closed run is not archived", "timers")

@@ -320,7 +320,6 @@ edit(
     "replaced",
     "children",
     "left_alone",
-    survives="no law looks into the executor's cache: a leak",
 )
 edit(
     "an open update is never answered",
