@@ -112,8 +112,8 @@ class Attempts(Checker):
         elif failed_ns and self.is_punctual and row.scheduled_ns > failed_ns + pause_ns + LATE_MAX_NS:
             got = (row.scheduled_ns - failed_ns) / SECOND
             self.violated(
-                f"attempt {row.number} of {step[2]} comes {got:g} s after the failure; the policy says no more "
-                f"than {pause_ns / SECOND:g} s",
+                f"attempt {row.number} of {step[2]} comes {got:g} s after the failure; the policy says at "
+                f"most {pause_ns / SECOND:g} s",
                 number,
             )
 
