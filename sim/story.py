@@ -199,7 +199,7 @@ class _Telling:
             if len(message) > _MESSAGE_LINES_MAX:
                 yield f"    ... {len(message) - _MESSAGE_LINES_MAX} more lines"
             if violation.location:
-                yield self._paint(cut(f"    at {_place(violation.location)}", self.width), "36")
+                yield self._paint(cut(f"    at {place(violation.location)}", self.width), "36")
                 code = _code_at(violation.location)
                 if code and code not in violation.message:
                     yield self._paint(cut(f"       {code}", self.width), "2")
@@ -297,7 +297,7 @@ class _Telling:
 
     def _code_of(self, run: Run) -> str:
         code = getattr(getattr(self._definition(run), "fn", None), "__code__", None)
-        return "" if code is None else _place(f"{code.co_filename}:{code.co_firstlineno}")
+        return "" if code is None else place(f"{code.co_filename}:{code.co_firstlineno}")
 
     def _definition(self, run: Run) -> object:
         first = run.events.get(1)
@@ -360,7 +360,7 @@ def _code_at(location: str) -> str:
     return plain(getline(file, int(line)).strip()) if file and line.isdecimal() else ""
 
 
-def _place(location: str) -> str:
+def place(location: str) -> str:
     """``file:line``, the file as seen from the current directory."""
     from ..runtime.guard_frames import display_path
 

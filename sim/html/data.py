@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ...runtime.history import HistoryEvent
 from ..checkers.ledger import Ledger
 from ..scenario import RunResult
-from ..story import outline
+from ..story import outline, place
 from ..story_slice import Causes
 from ..story_words import Words, event_name, runs_of, short
 from ..timeline_text import instant_text, plain
@@ -73,8 +73,8 @@ def page_data(
             {
                 "checker": violation.checker,
                 "kind": violation.kind.value,
-                "message": violation.message,
-                "location": violation.location,
+                "message": run.words.spoken(violation.message),
+                "location": place(violation.location) if violation.location else "",
                 "steps": sorted(set(violation.steps)),
             }
             for violation in result.violations
