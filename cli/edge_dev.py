@@ -83,8 +83,7 @@ class _Session:
         platform = await install_platform(progress=line.show)
         line.show("starting ...")
         edge = LocalEdge(self._worker(), persist=self._persist, port=self._port, platform=platform)
-        with suppress(OSError):
-            self._log_position = edge.log.stat().st_size  # what an earlier session said is old
+        self._skip_log(edge)  # what an earlier session said is old
         try:
             async with edge:
                 line.clear()
@@ -114,11 +113,14 @@ class _Session:
         """The first time at once: queues are in memory here, and the sweep brings back what a stop has
         lost."""
         while True:
-            for cron in crons_of(self._project):
-                if edge.is_running:
-                    with suppress(EdgePlatformError):
-                        await edge.trigger_cron(cron)
+            await self._fire(edge)
             await asyncio.sleep(_CRON_SECONDS)
+
+    async def _fire(self, edge: LocalEdge) -> None:
+        for cron in crons_of(self._project):
+            if edge.is_running:
+                with suppress(EdgePlatformError):
+                    await edge.trigger_cron(cron)
 
     async def _watch(self, edge: LocalEdge, stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -141,9 +143,15 @@ class _Session:
         except (EdgeProjectError, EdgePlatformError) as error:
             told = error.located if isinstance(error, EdgeProjectError) else str(error)
             print(f"temporal-do: {told}", file=sys.stderr)
+            self._skip_log(edge)  # the error has shown its end
             _say("waiting for the next change")
             return
         _say(f"running on {edge.url}")
+        await self._fire(edge)
+
+    def _skip_log(self, edge: LocalEdge) -> None:
+        with suppress(OSError):
+            self._log_position = edge.log.stat().st_size
 
     def _show_log(self, edge: LocalEdge) -> None:
         lines, self._log_position = new_lines(edge.log, self._log_position)
