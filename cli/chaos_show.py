@@ -1,7 +1,8 @@
 """``temporal-do chaos show FILE``: a recorded failure told once more, or the results of a campaign summed up.
 
-Owns telling the two sorts of files apart. A recorded failure is run again: a story is made of steps, and the
-file holds choices.
+Owns telling the two sorts of files apart. Results of one seed that differ between files are told, and make
+the exit code that of nondeterminism. A recorded failure is run again: a story is made of steps, and the file
+holds choices.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ import json
 import shlex
 import sys
 from collections.abc import Sequence
+from itertools import combinations
 from pathlib import Path
 
-from ..sim.explore import CampaignReport, Outcome, merge_results
+from ..sim.explore import CampaignReport, Outcome, compare_digests, merge_results, read_results
 from ..sim.failure import Failure
 from ..sim.failure_file import FailureFile, read_failure
 from ..sim.runner import run_and_keep
@@ -33,7 +35,7 @@ def show(files: Sequence[str], output: str) -> ExitCode:
         if not Path(file).is_file():
             raise UsageError(f"there is no file {file!r}")
     if all(_is_results(file) for file in files):
-        return _show_results(merge_results(files), output)
+        return _show_results(merge_results(files), _differences(files), output)
     if len(files) > 1:
         raise UsageError("give one recorded run, or results files only")
     return _show_run(files[0], read_failure(files[0]), output)
@@ -44,7 +46,17 @@ def _is_results(file: str) -> bool:
         return lines.readline().startswith('{"campaign":')
 
 
-def _show_results(report: CampaignReport, output: str) -> ExitCode:
+def _differences(files: Sequence[str]) -> list[str]:
+    """The seeds that two of the files have in common, and that came out differently."""
+    found: dict[str, None] = {}
+    outcomes = [read_results(file)[1] for file in files]
+    for one, other in combinations(outcomes, 2):
+        found.update(dict.fromkeys(compare_digests(one, other)))
+    return list(found)
+
+
+def _show_results(report: CampaignReport, differences: Sequence[str], output: str) -> ExitCode:
+    code = ExitCode.NONDETERMINISM if differences else ExitCode.OK
     if output == "json":
         found = {
             "strategy": report.strategy,
@@ -53,14 +65,17 @@ def _show_results(report: CampaignReport, output: str) -> ExitCode:
             "faults": report.faults,
             "reached": {name: dict(counts) for name, counts in report.reached.items()},
             "failures": [json.loads(outcome.to_json()) for outcome in report.failures],
+            "differences": list(differences),
         }
         print(json.dumps(found, indent=2, ensure_ascii=False))
-        return ExitCode.OK
+        return code
     print(report)
+    for difference in differences:
+        print(f"  one seed, two runs: {difference}")
     for outcome in report.failures:
         words = ["temporal-do", "chaos", outcome.scenario, "--seed", str(outcome.result.seed)]
         print(f"repeat with: {shlex.join(words)}")
-    return ExitCode.OK
+    return code
 
 
 def _show_run(file: str, found: FailureFile, output: str) -> ExitCode:

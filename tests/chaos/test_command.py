@@ -116,6 +116,21 @@ def test_results_are_kept_gone_on_from_and_shown(chaos: Chaos) -> None:
     assert json.loads(chaos("show", "results.jsonl", "--output", "json").out)["runs"] == 16
 
 
+def test_results_of_one_seed_that_differ_between_files_are_told(chaos: Chaos) -> None:
+    for file in ("one.jsonl", "two.jsonl"):
+        assert chaos(f"{SHOP}:GOOD", "--seeds", "3", "--resume", file).code == 0
+    same = chaos("show", "one.jsonl", "two.jsonl")
+    assert same.code == 0 and "random: 3 runs" in same.out
+    two = Path("two.jsonl")
+    two.write_text(re.sub(r'("seed":1,.*?"digest":")\w{4}', r"\1beef", two.read_text()))
+    differ = chaos("show", "one.jsonl", "two.jsonl")
+    assert differ.code == ExitCode.NONDETERMINISM
+    assert f"one seed, two runs: {SHOP}:GOOD, seed 1: " in differ.out
+    assert (
+        len(json.loads(chaos("show", "one.jsonl", "two.jsonl", "--output", "json").out)["differences"]) == 1
+    )
+
+
 def test_one_seed_is_run_as_it_is_in_a_campaign(chaos: Chaos) -> None:
     found = json.loads(chaos(f"{SHOP}:CARELESS", "--output", "json", "--no-shrink").out)
     seed = found["failures"][0]["seed"]
