@@ -118,8 +118,11 @@ def _park_workflow(state: TaskQueueState, message: ParkWorkflowTask, turn: Turn)
 def _park_activity(state: TaskQueueState, message: ParkActivityTask, turn: Turn) -> Any:
     task = message.task
     parked: ParkedActivity | None = state.get("activity", task.activity_key)
-    # A late copy of an earlier attempt's task must not hide that of the attempt that waits now.
-    if parked is None or (parked.token != task.token and parked.attempt <= task.attempt):
+    # A late copy of an earlier attempt's task must not hide that of the attempt that waits now. Earlier
+    # versions of this package do not number them.
+    if parked is None or (
+        parked.token != task.token and (not task.attempt or parked.attempt <= task.attempt)
+    ):
         row = ParkedActivity(token=task.token, parked_ns=turn.now, attempt=task.attempt)
         turn.put("activity", task.activity_key, row)
         turn.send(task.activity_key, ActivityParked(token=task.token, parked_with=state.key))

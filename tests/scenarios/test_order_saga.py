@@ -22,7 +22,7 @@ SEEDS = 20
 
 def lease_to_everybody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(
-        activity_actor._HANDLERS, "lease_again", lambda state, message, turn: activity_actor._leased(state)
+        activity_actor._HANDLERS, "lease_again", lambda state, message, turn: activity_actor.leased(state)
     )
 
 
