@@ -2,9 +2,10 @@
 
 Owns the phases of a run. *Safety*: the workload runs under faults until it ends or ``heal_after_ns`` are
 over. *Liveness*: nothing fails any more; the workload must end, and within ``settle_ns`` everything must have
-come to rest (see ``settling``). Then the checkers read the trace. What goes wrong on the way becomes a
-Violation and is never raised (see ``verdict``); only BaseExceptions that are no errors (KeyboardInterrupt,
-...) go through.
+come to rest (see ``settling``). Faults at exact places are few, so nothing has to be healed for them: they
+strike wherever they are placed, up to the moment when all is at rest. Then the checkers read the trace. What
+goes wrong on the way becomes a Violation and is never raised (see ``verdict``); only BaseExceptions that are
+no errors (KeyboardInterrupt, ...) go through.
 
 Invariants: a run is a function of (scenario, seed or tape, faults); neither which checkers read it nor
 whether its trace is kept changes its digest.
@@ -156,6 +157,8 @@ def _run(
                 settled = not undone
             except Exception as found:
                 error = found
+        if simulation.platform.faults is not None:
+            _heal(simulation)
         problem = error or simulation.take_alert()
         over_ns = simulation.platform.now() - simulation.start_ns - scenario.time_budget_ns
         if problem is None and over_ns > 0:
@@ -208,16 +211,15 @@ def _execute(simulation: Simulation, scenario: Scenario) -> tuple[Exception | No
     While faults act, a call whose outcome stays unknown is nobody's mistake: the workload ends there, and
     what it has begun must come to its end all the same.
     """
-    scheduler = simulation.platform.scheduler
+    platform = simulation.platform
+    acting = platform.faults
     healing = None
-    if simulation.platform.faults is not None:
-        healing = scheduler.at(simulation.start_ns + scenario.heal_after_ns, _heal, simulation)
+    if acting is not None and (acting.plan.rates or acting.plan.storms):
+        healing = platform.scheduler.at(simulation.start_ns + scenario.heal_after_ns, _heal, simulation)
     try:
         simulation.execute(scenario.workload(simulation))  # type: ignore[arg-type]
     except HostError as error:
-        if healing is not None and healing.when_ns is not None:
-            return None, True
-        return error, False
+        return (error, False) if platform.faults is None else (None, True)
     except Exception as error:
         return error, False
     finally:

@@ -39,7 +39,8 @@ class Scenario:
     ``workload`` makes its own world (workers, stubs) in the simulation it is given, so that runs share
     nothing; an assertion that fails in it is a safety violation. ``faults`` act from the start until
     ``heal_after_ns`` of virtual time, or until the workload ends; then nothing fails any more and everything
-    must converge within ``settle_ns``. ``step_budget`` (events) and ``time_budget_ns`` bound the whole run.
+    must converge within ``settle_ns``. A plan of nothing but faults at exact places acts until
+    then. ``step_budget`` (events) and ``time_budget_ns`` bound the whole run.
     """
 
     name: str

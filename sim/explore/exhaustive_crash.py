@@ -6,7 +6,8 @@ it with nobody told), every answer (it dies with the answer ready), every reques
 fault strikes, a case is the same run, so single faults miss no boundary. ``CrashPairs`` goes on with two
 faults, neighbours first, as many as it is allowed.
 
-Boundaries after the scenario's faults are healed, or after its workload has ended, are not tried.
+The boundaries are those of the whole run, up to the moment when all is at rest: what follows the workload
+(archives, the index, what is deleted when its retention ends) is tried as well.
 
 Must not import: the runner, before there is something to count.
 """
