@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from temporal_do.edge_adapter.remote.worker import ExternalWorker
 from temporal_do.runtime import Worker
+from temporal_do.runtime.actor import Turn
 from temporal_do.runtime.actors import activity as activity_do
 from temporal_do.runtime.actors import task_queue, task_queue_polls
 from temporal_do.runtime.actors.task_queue_polls import TaskQueueState
@@ -22,6 +23,8 @@ from temporal_do.runtime.messages.activity import Leased
 from temporal_do.runtime.records import evolve
 from temporal_do.scenarios.world import ROUGH
 from temporal_do.sim import FaultPlan, Simulation
+from temporal_do.sim.runner import run_scenario
+from temporal_do.sim.scenario import Scenario
 from tests.engine.sweep import storm
 
 from .processes import Processes
@@ -239,3 +242,31 @@ def test_without_the_bug_the_same_seeds_pass(name: str) -> None:
     _, faults, seeds = BUGS[name]
     for seed in range(min(seeds, 2)):
         play(seed, faults)
+
+
+def _nobody_polls(patch: pytest.MonkeyPatch | None) -> str:
+    """What the checkers say of a world in which a task waits for a worker that never comes."""
+    shop = Shop(orders=1)
+
+    async def workload(simulation: Simulation) -> None:
+        simulation.run(shop.inside)
+        await shop.temporal.start_workflow(shop.order, workflow_id="order", task_queue="main", args=[0])
+        await simulation.sleep("1h")
+
+    if patch is not None:
+        patch.setattr(TaskQueueState, "parked", lambda self, key, row: self.rows["activity"].pop(key))
+        real = Turn.put
+
+        def put(self: Turn, table: str, key: Any, row: Any) -> None:
+            real(self, table, key, row)
+            if type(row) is task_queue_polls.ParkedActivity:
+                del self.changes[table, key]
+
+        patch.setattr(Turn, "put", put)
+    result = run_scenario(Scenario(name="nobody-polls", workload=workload))
+    return "\n".join(violation.message for violation in result.violations)
+
+
+def test_a_task_that_waits_for_a_worker_is_held_by_its_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _nobody_polls(None) == ""
+    assert "is parked, and TaskQueueDO/external/native does not hold it" in _nobody_polls(monkeypatch)
