@@ -53,6 +53,29 @@ class Poked:
 
 
 @record
+class BlobTask:
+    """What a turn may ask of the object store, to be done once the turn is durable: get ``key`` (``data`` is
+    None) or put ``data`` there, ``once``: only if nothing is there. Its outcome comes back as
+    :class:`BlobDone`; it is lost with the incarnation, so whoever asked for it asks again."""
+
+    key: str
+    data: bytes | None = None
+    once: bool = False
+    token: str = ""
+    """What the object knows the task by."""
+
+
+@record
+class BlobDone:
+    """The outcome of a BlobTask. ``found``: what was got, or what was there already instead of what was to be
+    put once; ``error``: why nobody knows the outcome, "" if somebody does."""
+
+    task: BlobTask
+    found: bytes | None = None
+    error: str = ""
+
+
+@record
 class Ok:
     """Accepted; nothing more to say."""
 
@@ -202,7 +225,8 @@ class Turn:
         self.resolutions.append((token, reply, after))
 
     def execute(self, task: Any) -> None:
-        """Hand a workflow task (or query task) to the executor once this turn is durable."""
+        """Hand a workflow task (or query task) to the executor, or a BlobTask to the object store, once this
+        turn is durable."""
         self.tasks.append(task)
 
 

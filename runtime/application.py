@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from . import definitions
+from .archiving import ArchivePolicy, archive_policy
 from .connection import check_address, find_host, open_remote, request
 from .definitions import (
     ActivityDefinition,
@@ -48,6 +49,10 @@ class Temporal:
     Arguments: ``namespace``; ``task_queue``, where workflows start unless told otherwise; ``converter``, how
     values become payloads; ``url`` and ``token``, the HTTP API that calls go to where no other host is known
     (needs the extra ``temporal-do[remote]``). ``async with`` it, or ``close``, ends the connections to it.
+    ``history_retention``: how long the history of a closed workflow is kept: "forever" (in the object store),
+    a duration of 72 hours or more, or None, as long as there is a place for it. ``history_store_bytes``: from
+    which size on closed histories lie in the object store (None: 1 MiB). Both hold for what this object
+    starts, and for children, successors and schedules of that.
     """
 
     def __init__(
@@ -58,6 +63,8 @@ class Temporal:
         converter: DataConverter | None = None,
         url: str | None = None,
         token: str | None = None,
+        history_retention: Duration | None = None,
+        history_store_bytes: int | None = None,
     ) -> None:
         if converter is not None and not hasattr(converter, "to_payload"):
             raise InvalidArgumentError(f"converter is a DataConverter(...), not {converter!r}")
@@ -67,6 +74,8 @@ class Temporal:
         self._workflows: dict[str, WorkflowDefinition] = {}
         self._activities: dict[str, ActivityDefinition[Any, Any]] = {}
         self._host: Host | None = None
+        self.archive_policy: ArchivePolicy | None = archive_policy(history_retention, history_store_bytes)
+        """Where histories lie after the end, and for how long; None: the default."""
         check_address(url, token)
         self._address = (url, token)
         self._remote: RemoteClient | None = None
@@ -316,6 +325,7 @@ class Temporal:
                 input=converter.to_payloads(signal[1]),
                 identity="client",
             ),
+            archive=self.archive_policy,
         )
         reply = await request(
             host, workflow_key(self.namespace, chosen_id), message, patience_seconds=START_PATIENCE_SECONDS

@@ -93,20 +93,27 @@ async def request(
     *,
     retry_for_ns: int | None = RETRY_FOR_NS,
     patience_seconds: float | None = None,
+    also_refused: bool = False,
 ) -> Any:
     """Call ``receiver``; while the outcome is unknown, call again with the same message.
 
     ``patience_seconds``: after so long without an answer the outcome counts as unknown (None: wait for ever);
     asking again is what makes a receiver look after what it has overdue. ``retry_for_ns`` bounds the retries,
-    None means for ever. Raises HostError when the time is over.
+    None means for ever. ``also_refused``: call again after a retryable refusal too, and return it when the
+    time is over. Raises HostError when the time is over.
     """
     began_ns = host.now()
     pause = RETRY_PAUSE_SECONDS
     while True:
         try:
             if patience_seconds is None:
-                return await host.call(receiver, message)
-            return await asyncio.wait_for(host.call(receiver, message), patience_seconds)
+                reply = await host.call(receiver, message)
+            else:
+                reply = await asyncio.wait_for(host.call(receiver, message), patience_seconds)
+            if not (also_refused and getattr(reply, "retryable", False)):
+                return reply
+            if retry_for_ns is not None and host.now() - began_ns >= retry_for_ns:
+                return reply
         except HostNotOpenError:
             raise
         except (HostError, TimeoutError) as error:

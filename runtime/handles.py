@@ -381,9 +381,14 @@ class WorkflowHandle(Generic[R]):
         events: list[HistoryEvent] = []
         while True:
             reply = await request(
-                host, history_key(self._temporal.namespace, run_id), ReadArchive(after_event_id=len(events))
+                host,
+                history_key(self._temporal.namespace, run_id),
+                ReadArchive(after_event_id=len(events)),
+                also_refused=True,
             )
-            if isinstance(reply, Refusal) or (not reply.events and not events):
+            if isinstance(reply, Refusal):
+                raise_refusal(reply, self.workflow_id, run_id)
+            if not reply.events and not events:
                 raise WorkflowNotFoundError(f"workflow {self.workflow_id!r} has no run {run_id}")
             if not reply.events:
                 return History(events=tuple(events), workflow_id=self.workflow_id)

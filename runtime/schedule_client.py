@@ -112,7 +112,7 @@ async def create_schedule(
         "workflow_id": workflow_id,
         "task_queue": task_queue,
     }
-    action = WorkflowToStart(workflow_type=definition.name, task_queue="")
+    action = WorkflowToStart(workflow_type=definition.name, task_queue="", archive=temporal.archive_policy)
     host = temporal.host()
     message = CreateSchedule(
         request_id=new_id(host),

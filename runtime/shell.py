@@ -7,7 +7,7 @@ Invariants
 - The queue covers load, receive and commit, never a call to another object: a parent that delivers
   StartChild while the child answers does not deadlock.
 - Nothing leaves before the commit that caused it: sends, replies, waiters and workflow tasks are all
-  released after it.
+  released after it. What a task comes to (commands, a blob) enters as a message like any other.
 - What a handler or a commit raises kills the incarnation, its cache included. Callers then see an
   unknown outcome and ask again with the same request id.
 - An outbox row is deleted with the next commit after its acknowledgement, or by the redelivery alarm.
@@ -29,6 +29,8 @@ from .actor import (
     Actor,
     AfterDelivery,
     Alarm,
+    BlobDone,
+    BlobTask,
     Deferred,
     OutboxEntry,
     Poke,
@@ -273,10 +275,23 @@ class Shell:
     # --- the executor ---
 
     async def _execute(self, task: Any) -> None:
-        message = await self._executor.execute(self._key, task)
+        if type(task) is BlobTask:
+            message: Any = await self._blob(task)
+        else:
+            message = await self._executor.execute(self._key, task)
         if message is not None and type(await self._enter(message, None)) is Refusal:
             # What the executor cached has commands that were not accepted.
             self._executor.evict(self._key)
+
+    async def _blob(self, task: BlobTask) -> BlobDone:
+        host = self._host
+        try:
+            if task.data is None:
+                return BlobDone(task=task, found=await host.get_blob(task.key))
+            stored = await host.put_blob(task.key, task.data, only_if_absent=task.once)
+            return BlobDone(task=task, found=None if stored else await host.get_blob(task.key))
+        except HostError as error:
+            return BlobDone(task=task, error=str(error))
 
     # --- the outbox pump ---
 

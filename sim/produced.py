@@ -1,8 +1,8 @@
 """The histories a simulation has produced: every run that started in it, open or closed, from committed rows
 alone.
 
-Owns where they are found: with the workflow object while it holds them, else in the run's archive, which
-outlives the workflow's retention. Reads rows without a message, so asking disturbs nothing and leaves no
+Owns where they are found: with the workflow object while it holds them, else in the run's archive, in rows or
+in the object store, which outlives the workflow's retention. Reads rows without a message, so asking disturbs nothing and leaves no
 trace. Must not import: the simulation.
 """
 
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from ..runtime.history import History, WorkflowExecutionStarted
+from ..runtime.history.protojson import read_history
 from ..runtime.keys import HISTORY, WORKFLOW, kind_of
 
 if TYPE_CHECKING:
@@ -66,8 +67,12 @@ def _archived(platform: Platform) -> Iterator[ProducedHistory]:
         archived = rows.get("meta", {}).get("run")
         if archived is None:
             continue
+        events = rows.get("event", {})
+        if archived.blob_key:
+            stored = read_history(platform.blobs.peek(archived.blob_key)).events
+            events = {event.event_id: event for event in stored}
         found = _produced(
-            rows.get("event", {}),
+            events,
             namespace=archived.namespace,
             workflow_id=archived.workflow_id,
             run_id=archived.run_id,

@@ -1,52 +1,37 @@
 """HistoryDO: the archive of one run, and the version log of its history file.
 
 Owns the events of a run once its WorkflowDO has let go of them, one row each, and one version entry per
-append that added something. Invariants: event ids run from 1 without gaps; an event that is there never
-changes; appending it again is nothing. A batch that would leave a gap is refused as retryable: its sender
-keeps it, and a stuck archive is better than one with a hole.
+append that added something; and where the events of a closed run lie: in rows, or in the object store (see
+``history_store``), for as long as its policy says. Invariants: event ids run from 1 without gaps; an event
+that is there never changes; appending it again is nothing. A batch that would leave a gap is refused as
+retryable: its sender keeps it, and a stuck archive is better than one with a hole. The last batch is
+acknowledged when the events lie where they are to stay, so its sender drives what failed.
 
     AppendEvents    store what is new, write a version
     ReadArchive     events after an id
     ReadVersions    the version log
+    Alarm           the end of the retention
 
-Must not import a clock or an object store; moving large histories there is the host's affair.
+Must not import a clock or a host.
 """
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-from ..actor import Actor, Alarm, Ok, Refusal, State, Turn
+from ..actor import Actor, Alarm, BlobDone, Ok, Refusal, Turn
+from ..archiving import DEFAULT
+from ..durations import MINUTE
 from ..host import Tables
-from ..keys import HISTORY, encode_part
-from ..messages.history import AppendEvents, ArchiveReply, ArchiveVersion, ReadArchive, ReadVersions
+from ..keys import HISTORY
+from ..messages.history import AppendEvents, ArchiveVersion, ReadArchive, ReadVersions
 from ..messages.workflow import Poke
-from ..records import record
+from .history_rows import EVENT, META, RUN, VERSION, ArchivedRun, HistoryState, history_path
+from .history_store import archive_reply, blob_done, expire, fetch, store
 
 OK: Final = Ok()
-
-
-@record
-class ArchivedRun:
-    """Which run this is, and how far its archive goes."""
-
-    namespace: str
-    workflow_id: str
-    run_id: str
-    last_event_id: int = 0
-    version_count: int = 0
-    closed: bool = False
-
-
-class HistoryState(State):
-    """One archive's rows: tables ``event`` by id and ``version`` by number, and row ``run`` of ``meta``."""
-
-    __slots__ = ()
-
-    @property
-    def run(self) -> ArchivedRun | None:
-        """The run, once anything was appended."""
-        return self.get("meta", "run")
+EXPIRY_PAUSE_NS: Final = 10 * MINUTE
+"""So long after a deletion that may have failed it is tried again."""
 
 
 class HistoryActor(Actor[HistoryState]):
@@ -59,8 +44,9 @@ class HistoryActor(Actor[HistoryState]):
             AppendEvents: _append,
             ReadArchive: _read,
             ReadVersions: _read_versions,
-            Alarm: _nothing,
-            Poke: _nothing,
+            BlobDone: blob_done,
+            Alarm: _do_what_is_due,
+            Poke: _do_what_is_due,
         }
 
     def load(self, key: str, tables: Tables) -> HistoryState:
@@ -68,13 +54,9 @@ class HistoryActor(Actor[HistoryState]):
         return HistoryState(key, tables)
 
     def next_alarm(self, state: HistoryState) -> int | None:
-        """An archive does nothing by itself."""
-        return None
-
-
-def history_path(workflow_id: str) -> str:
-    """The path of the file that shows a workflow's history."""
-    return f"/.temporal/workflows/{encode_part(workflow_id)}/history.json"
+        """The end of the retention, if it has one: an archive does nothing else by itself."""
+        run = state.run
+        return None if run is None or not run.expires_ns else run.expires_ns
 
 
 def _append(state: HistoryState, message: AppendEvents, turn: Turn) -> Any:
@@ -91,63 +73,74 @@ def _append(state: HistoryState, message: AppendEvents, turn: Turn) -> Any:
             retryable=True,
             fields={"expected_event_id": last + 1},
         )
-    closed = message.closed or (run is not None and run.closed)
-    if run is not None and not added and closed == run.closed:
-        return OK
+    if added and run is not None and run.blob_key:
+        return Refusal(code="closed", message=f"the archive of run {run.run_id} is complete")
+    was_closed = run is not None and run.closed
+    if run is None or added or message.closed and not was_closed:
+        run = _appended(state, run, message, new, turn)
+    return store(state, run, turn) if run.is_to_be_stored else OK
+
+
+def _appended(
+    state: HistoryState, run: ArchivedRun | None, message: AppendEvents, new: list[Any], turn: Turn
+) -> ArchivedRun:
+    last = 0 if run is None else run.last_event_id
     for event in new:
-        turn.put("event", event.event_id, event)
+        turn.put(EVENT, event.event_id, event)
     number = 0 if run is None else run.version_count
-    if added:
+    if new:
         number += 1
         version = ArchiveVersion(
             number=number,
-            last_event_id=last + added,
+            last_event_id=last + len(new),
             appended_ns=turn.now,
             path=history_path(message.workflow_id),
         )
-        turn.put("version", number, version)
+        turn.put(VERSION, number, version)
+    end: dict[str, Any] = {}
+    if run is not None and run.closed:
+        end = {"closed_ns": run.closed_ns, "size_bytes": run.size_bytes, "archive": run.archive}
+        end["expires_ns"] = run.expires_ns
+    elif message.closed:
+        retention_ns = (message.archive or DEFAULT).retention_ns
+        end = {"closed_ns": turn.now, "size_bytes": message.size_bytes, "archive": message.archive}
+        end["expires_ns"] = 0 if retention_ns is None else turn.now + retention_ns
     row = ArchivedRun(
         namespace=message.namespace,
         workflow_id=message.workflow_id,
         run_id=message.run_id,
-        last_event_id=last + added,
+        last_event_id=last + len(new),
         version_count=number,
-        closed=closed,
+        closed=message.closed or (run is not None and run.closed),
+        **end,
     )
-    turn.put("meta", "run", row)
-    return OK
+    turn.put(META, RUN, row)
+    return row
 
 
 def _read(state: HistoryState, message: ReadArchive, turn: Turn) -> Any:
     run = state.run
     if run is None:
         return Refusal(code="not_found", message="nothing is archived for this run")
-    events = state.table("event")
     first = max(message.after_event_id, 0) + 1
     last = run.last_event_id
     if message.event_count_max > 0:
         last = min(last, first + message.event_count_max - 1)
-    return ArchiveReply(
-        run_id=run.run_id,
-        workflow_id=run.workflow_id,
-        events=tuple([events[event_id] for event_id in range(first, last + 1)]),
-        closed=run.closed,
-        last_event_id=run.last_event_id,
-    )
+    if run.blob_key and first <= last:
+        return fetch(state, run, first, last, turn)
+    events = state.table(EVENT)
+    return archive_reply(run, tuple([events[event_id] for event_id in range(first, last + 1)]))
 
 
 def _read_versions(state: HistoryState, message: ReadVersions, turn: Turn) -> Any:
     run = state.run
     if run is None:
         return Refusal(code="not_found", message="nothing is archived for this run")
-    return ArchiveReply(
-        run_id=run.run_id,
-        workflow_id=run.workflow_id,
-        closed=run.closed,
-        versions=tuple(state.table("version").values()),
-        last_event_id=run.last_event_id,
-    )
+    return archive_reply(run, versions=tuple(state.table(VERSION).values()))
 
 
-def _nothing(state: HistoryState, message: Any, turn: Turn) -> Any:
+def _do_what_is_due(state: HistoryState, message: Any, turn: Turn) -> Any:
+    run = state.run
+    if run is not None and run.expires_ns and run.expires_ns <= turn.now:
+        expire(state, run, turn, turn.now + EXPIRY_PAUSE_NS)
     return OK

@@ -343,6 +343,7 @@ def _start(state: TimerState, turn: Turn, effect: StartRun) -> None:
             search_attributes=_search_attributes(action.search_attributes, identity, effect.nominal_ns),
             schedule_key=state.key,
             identity=_sender(identity),
+            archive=action.archive,
         ),
     )
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from ..archiving import ArchivePolicy
 from ..history import HistoryEvent
 from ..records import record
 
 
 @record
 class AppendEvents:
-    """Events of one run, in order. Appending an event id that is there already changes nothing."""
+    """Events of one run, in order. Appending an event id that is there already changes nothing.
+
+    The last batch of a run is acknowledged when its archive lies where it is to stay.
+    """
 
     namespace: str
     workflow_id: str
@@ -16,6 +20,10 @@ class AppendEvents:
     events: tuple[HistoryEvent, ...]
     closed: bool = False
     """True with the last events of the run."""
+    size_bytes: int = 0
+    """With the last events: the size of the whole history."""
+    archive: ArchivePolicy | None = None
+    """With the last events: where the archive is to lie, and for how long (None: the default)."""
 
 
 @record
@@ -54,3 +62,7 @@ class ArchiveReply:
     closed: bool = False
     versions: tuple[ArchiveVersion, ...] = ()
     last_event_id: int = 0
+    blob_key: str = ""
+    """Where in the object store the events lie; "": in rows."""
+    problem: str = ""
+    """Why they do not lie in the object store although they should; "" if nothing is wrong."""

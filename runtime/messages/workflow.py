@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..actor import Poke as Poke  # the shell knows it too
+from ..archiving import ArchivePolicy
 from ..history import (
     Failure,
     Header,
@@ -80,6 +81,8 @@ class StartWorkflow:
     identity: str = ""
     signal: SignalInput | None = None
     """Signal-with-start: delivered to the running workflow, or to the new one as its first event."""
+    archive: ArchivePolicy | None = None
+    """Where the history is to lie after the end, and for how long (None: the default)."""
 
 
 @record

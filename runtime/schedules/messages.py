@@ -9,6 +9,7 @@ Must not import: the host, a clock.
 
 from __future__ import annotations
 
+from ..archiving import ArchivePolicy
 from ..history import Memo, Payload, RetryPolicyRecord, SearchAttributes
 from ..records import record
 from .description import ScheduleSnapshot
@@ -37,6 +38,7 @@ class WorkflowToStart:
     retry_policy: RetryPolicyRecord | None = None
     memo: Memo | None = None
     search_attributes: SearchAttributes | None = None
+    archive: ArchivePolicy | None = None
 
 
 @record

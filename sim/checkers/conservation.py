@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...runtime.history import EventType
-from ...runtime.keys import ACTIVITY, HISTORY, VISIBILITY, WORKFLOW, history_key
+from ...runtime.keys import ACTIVITY, HISTORY, VISIBILITY, WORKFLOW, history_key, workflow_key
 from ..scenario import Violation
 from ..trace import Step
 from .base import Checker
@@ -23,12 +23,17 @@ class Conservation(Checker):
 
     number = 25
     name = "conservation"
+    kinds = ("put_blob",)
     tables = ("WorkflowDO.events", "WorkflowDO.run")
 
     def __init__(self) -> None:
         super().__init__()
         self._started: dict[str, int] = {}
         self._forgotten: set[str] = set()
+        self._blobs: set[str] = set()
+
+    def step(self, number: int, step: Step) -> None:
+        self._blobs.add(step[3])
 
     def row(self, number: int, step: Step, table: str, key: Any, row: Any) -> None:
         if table == "run":
@@ -52,9 +57,31 @@ class Conservation(Checker):
             if run_id not in runs and run_id not in self._forgotten:
                 self.violated(f"run {run_id} was started and is neither open nor closed", number)
         self._visibility(runs, unsaid)
+        self._archives()
         self._leases()
         self._coroutines(runs)
         return self.violations
+
+    def _archives(self) -> None:
+        """Each archive is whole, in its rows or in the object store, and where it is to lie."""
+        for key in self.ledger.of_kind(HISTORY):
+            run = self.ledger.get(key, "meta", "run")
+            rows = len(self.ledger.table(key, "event"))
+            if run is None:
+                if rows:
+                    self.violated(f"{key} has {rows} events of no run")
+            elif run.problem:
+                self.violated(f"{key} is not where it is to lie: {run.problem}")
+            elif run.blob_key:
+                if run.blob_key not in self._blobs or rows:
+                    self.violated(f"{key} lies in the object store, where it is not, or has rows as well")
+            elif rows != run.last_event_id:
+                self.violated(f"{key} has {rows} events and counts {run.last_event_id}")
+            elif run.is_to_be_stored and not self._is_busy(run):
+                self.violated(f"{key} was never moved to the object store")
+
+    def _is_busy(self, run: Any) -> bool:
+        return bool(self.ledger.table(workflow_key(run.namespace, run.workflow_id), "outbox"))
 
     def _workflow(self, key: str, runs: Any) -> None:
         is_open = any(run.status == RUNNING for run in runs.values())

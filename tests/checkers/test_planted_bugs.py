@@ -6,12 +6,14 @@ Each bug is a patch; the run is judged by one checker alone. Without the patch t
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count
 from typing import Any
 
 import attrs
 import pytest
 
-from temporal_do.runtime.actors import ACTORS, activity, activity_retry, timer
+from temporal_do.runtime.actor import Alarm, BlobDone, BlobTask, Ok
+from temporal_do.runtime.actors import ACTORS, activity, activity_retry, history, history_store, timer
 from temporal_do.runtime.actors.workflow import (
     closing,
     command_ends,
@@ -27,11 +29,13 @@ from temporal_do.runtime.actors.workflow.rows import RequestRow
 from temporal_do.runtime.commands import CancelTimer, StartTimer
 from temporal_do.runtime.deployment import Deployment
 from temporal_do.runtime.history import EventType, protojson
+from temporal_do.runtime.keys import HISTORY
 from temporal_do.runtime.messages.visibility import RecordExecution
 from temporal_do.runtime.messages.workflow import ActivityResolved, QueryWorkflow, SignalWorkflow
 from temporal_do.runtime.records import evolve
 from temporal_do.runtime.schedules import transitions
 from temporal_do.runtime.schedules.overlap import Decision
+from temporal_do.runtime.shell import Shell
 from temporal_do.runtime.workflow.executor import InlineExecutor
 from temporal_do.sim import FaultPlan
 from temporal_do.sim.alarms import ObjectAlarm
@@ -394,6 +398,51 @@ def _nobody_woken(patch: pytest.MonkeyPatch) -> None:
 )
 def _cached_by_a_zombie(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(InlineExecutor, "_execute_apart", InlineExecutor._execute)
+
+
+@planted(25, "an archive is thought to be in the store and was never put there", "archived")
+def _never_put(patch: pytest.MonkeyPatch) -> None:
+    async def blob(self: Shell, task: BlobTask) -> BlobDone:
+        return BlobDone(task=task)
+
+    patch.setattr(Shell, "_blob", blob)
+
+
+@planted(25, "an archive that is to go to the store stays in its rows", "archived")
+def _never_moved(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(history, "store", lambda state, run, turn: Ok())
+
+
+@planted(25, "the same history is written in two ways", "archived", CRASHES)
+def _written_in_two_ways(patch: pytest.MonkeyPatch) -> None:
+    times = count()
+    patch.setattr(history_store, "_content", lambda events: b"%d" % next(times))
+
+
+@planted(2, "what lies in the store is written again", "archived", FaultPlan.storage(200_000))
+def _written_again(patch: pytest.MonkeyPatch) -> None:
+    around(patch, history_store, "BlobTask", lambda real: lambda **fields: real(**{**fields, "once": False}))
+
+
+@planted(2, "rows go although the store has failed", "archived", FaultPlan.storage(200_000))
+def _gone_without_a_copy(patch: pytest.MonkeyPatch) -> None:
+    def wrap(real: Any) -> Any:
+        return lambda state, run, message, turn: real(state, run, evolve(message, error=""), turn)
+
+    around(patch, history_store, "_stored", wrap)
+
+
+@planted(2, "an archive goes a month early", "archived")
+def _gone_early(patch: pytest.MonkeyPatch) -> None:
+    def due(state: Any, message: Any, turn: Any) -> Any:
+        if state.run is not None:
+            history.expire(state, state.run, turn, turn.now + 1)
+        return Ok()
+
+    patch.setattr(
+        history.HistoryActor, "next_alarm", lambda self, state: state.run and state.run.closed_ns + 1
+    )
+    patch.setitem(ACTORS[HISTORY].handlers, Alarm, due)  # type: ignore[arg-type]
 
 
 @planted(22, "the platform does not repeat an alarm that was interrupted", "timers", CRASHES)

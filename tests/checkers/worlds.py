@@ -11,6 +11,8 @@ from collections.abc import Callable
 from typing import Any
 
 from temporal_do.runtime import RetryPolicy, Worker, WorkflowContext
+from temporal_do.runtime.archiving import ArchivePolicy
+from temporal_do.runtime.durations import DAY
 from temporal_do.sim import FaultPlan, Simulation
 from temporal_do.sim.scenario import Scenario
 from tests.engine.representatives import NAMESPACE, QUEUE, REPRESENTATIVES, App, Base
@@ -110,6 +112,24 @@ def saga(order: int = -1) -> Callable[[], App]:
     return make
 
 
+def archived() -> App:
+    """Runs whose histories go to the object store and stay for a month."""
+    base = Base()
+    base.temporal.archive_policy = ArchivePolicy(retention_ns=30 * DAY, stored=True)
+
+    @base.temporal.workflow("brief")
+    async def brief(ctx: WorkflowContext, runs: int) -> None:
+        await ctx.sleep("a moment", "1m")
+        if runs > 1:
+            await ctx.continue_as_new(runs - 1)
+
+    async def client(simulation: Simulation) -> None:
+        await base.run(brief, 3)
+        await simulation.sleep("1h")
+
+    return base.app([brief], client)
+
+
 def forgetful() -> App:
     """A workflow whose code depends on how often it was run: its author's bug, not the engine's."""
     base = Base()
@@ -129,6 +149,7 @@ def forgetful() -> App:
 POLICIES = ("skip", "buffer_one", "buffer_all", "allow_all", "cancel_other", "terminate_other")
 APPLICATIONS: dict[str, Callable[[], App]] = {
     **REPRESENTATIVES,
+    "archived": archived,
     "signalled": signalled,
     "left_alone": left_alone,
     "saga": saga(),

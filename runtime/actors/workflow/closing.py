@@ -184,6 +184,7 @@ def archive(state: WorkflowState, run: Run, turn: Turn) -> None:
     key = history_key(run.start.namespace, run.run_id)
     for first in range(0, len(events), ARCHIVE_BATCH_EVENTS):
         batch = events[first : first + ARCHIVE_BATCH_EVENTS]
+        last = first + ARCHIVE_BATCH_EVENTS >= len(events)
         turn.send(
             key,
             AppendEvents(
@@ -191,7 +192,9 @@ def archive(state: WorkflowState, run: Run, turn: Turn) -> None:
                 workflow_id=run.start.workflow_id,
                 run_id=run.run_id,
                 events=batch,
-                closed=first + ARCHIVE_BATCH_EVENTS >= len(events),
+                closed=last,
+                size_bytes=run.history_size_bytes if last else 0,
+                archive=run.start.archive if last else None,
             ),
         )
 

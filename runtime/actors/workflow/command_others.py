@@ -87,6 +87,7 @@ def start_child(app: Application, command: StartChildWorkflow) -> None:
             root_run_id=parent.root_run_id if parent else start.first_run_id,
         ),
         identity="temporal-do",
+        archive=start.archive,
     )
     app.turn.send(workflow_key(start.namespace, command.workflow_id), message)
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...archiving import ArchivePolicy
 from ...history import Failure, Header, Memo, Payload, RetryPolicyRecord, SearchAttributes
 from ...messages.workflow import ParentLink
 from ...records import record
@@ -61,6 +62,7 @@ class RunStart:
     parent: ParentLink | None = None
     schedule_key: str = ""
     origins: tuple[Origin, ...] = ()
+    archive: ArchivePolicy | None = None
 
 
 @record

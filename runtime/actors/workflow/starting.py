@@ -91,6 +91,7 @@ def handle_start(state: WorkflowState, message: StartWorkflow, turn: Turn, limit
             header=message.header,
             parent=message.parent,
             schedule_key=message.schedule_key,
+            archive=message.archive,
         ),
         search_attributes=message.search_attributes,
         delay_ns=message.start_delay_ns,
@@ -222,6 +223,7 @@ def succeed(
         header=header or old.header,
         parent=old.parent,
         schedule_key=old.schedule_key,
+        archive=old.archive,
     )
 
 
