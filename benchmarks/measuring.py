@@ -74,6 +74,10 @@ class Effort:
         """The size to measure at."""
         return quick if self.quick else full
 
+    def rounds(self, full: int) -> int:
+        """How many runs a median is to be taken of."""
+        return 1 if self.quick else self._runs or full
+
     def measure(self, label: str, work: Callable[[], Any], *, runs: int = 5) -> Timing:
         """Run ``work`` several times."""
         (timing,) = self.measure_in_turns((label, work), runs=runs)
@@ -81,7 +85,7 @@ class Effort:
 
     def measure_in_turns(self, *works: tuple[str, Callable[[], Any]], runs: int = 5) -> tuple[Timing, ...]:
         """Run each of ``works`` several times, one after another, so that a busy moment hits all of them."""
-        runs = 1 if self.quick else self._runs or runs
+        runs = self.rounds(runs)
         walls: list[list[float]] = [[] for _ in works]
         cpus: list[list[float]] = [[] for _ in works]
         outcomes: list[Any] = [None for _ in works]
@@ -103,7 +107,7 @@ class Effort:
     def ask_children(self, label: str, code: str, *arguments: object, runs: int = 5) -> list[dict[str, Any]]:
         """What fresh interpreters print as JSON when they run ``code``."""
         answers = []
-        runs = 1 if self.quick else self._runs or runs
+        runs = self.rounds(runs)
         for turn in range(runs):
             self.note(f"{label}, process {turn + 1} of {runs}")
             answers.append(ask_child(code, *arguments))

@@ -35,6 +35,9 @@ BENCHMARKS: dict[str, str] = {
     "replay": "replay of a long history, beside Temporal's replayer",
     "throughput": "workflows from start to completion",
     "events": "the bare simulator, beside SimPy",
+    "hops": "one hop of the scheduler, beside a task switch of stock asyncio",
+    "campaign": "seeds of a chaos campaign, beside simloop's job queue",
+    "crashes": "a crash at every boundary of a workflow, and pairs of crashes",
 }
 
 
