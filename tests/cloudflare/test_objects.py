@@ -199,7 +199,7 @@ class Engine(FakePlatform):
         self.runner = Runner(self)
         self.queue_delay = 0.0
         setattr(self.env, names.EAGER_VARIABLE, "on" if eager else "off")
-        setattr(self.env, "ACTIVITY_QUEUE", SimpleNamespace(send=self._send))
+        self.env.ACTIVITY_QUEUE = SimpleNamespace(send=self._send)
 
     def object(self, key: str, kind: str = "") -> Any:
         found = super().object(key, kind)
@@ -212,9 +212,7 @@ class Engine(FakePlatform):
     async def _deliver(self, body: str) -> None:
         await asyncio.sleep(self.queue_delay)
         message = Message(body)
-        running = await consumer.consume_batch(
-            deployed.deployment, CloudflareHost(self.env), batch(message)
-        )
+        running = await consumer.consume_batch(deployed.deployment, CloudflareHost(self.env), batch(message))
         self.from_queue += len(running)
         self.verdicts.append(message.verdict)
         await asyncio.gather(*running)
