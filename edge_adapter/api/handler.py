@@ -63,10 +63,11 @@ _HEADERS: Final = (
 
 
 def _tokens(token: str | Iterable[str] | None) -> tuple[bytes, ...]:
-    found = () if token is None else (token,) if isinstance(token, str) else tuple(token)
+    found = () if token is None else (token,) if isinstance(token, str) else token
+    if not isinstance(found, Iterable) or not all(isinstance(one, str) for one in found):
+        raise InvalidArgumentError("token is a text, or several, so that one can take another's place")
+    found = tuple(found)
     for one in found:
-        if not isinstance(one, str):
-            raise InvalidArgumentError("token is a text or several, so that they can be exchanged one by one")
         if one and (not one.isascii() or not one.isprintable() or " " in one):
             raise InvalidArgumentError("a token consists of ASCII characters without spaces")
     return tuple(one.encode() for one in found if one)
@@ -237,7 +238,7 @@ def read_parameters(
             field.attribute: _read_field(host, field, from_path, query, body) for field in operation.fields
         }
     except Bad as bad:
-        where = bad.position()
+        where = bad.position().rstrip(".")
         raise Problem("bad_request", f"{where}: {bad.reason}" if where else bad.reason, field=where) from None
 
 

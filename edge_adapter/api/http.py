@@ -19,7 +19,8 @@ import attrs
 
 from .problems import Problem
 
-BODY_BYTES_MAX: Final = 2 * 1024 * 1024
+BODY_BYTES_MAX: Final = 4 * 1024 * 1024
+"""Room for one payload of the largest size, in base64, and what comes with it."""
 TARGET_LENGTH_MAX: Final = 16_384
 HEADERS_LENGTH_MAX: Final = 32_768
 JSON_DEPTH_MAX: Final = 100

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from ...runtime.archiving import ArchivePolicy
 from ...runtime.keys import TIMER
 from ...runtime.records import EMPTY
 from ...runtime.schedules.calendars import CalendarSpec
@@ -111,6 +112,7 @@ def _definition(*, reply: bool) -> Kind:
             retry_policy=RETRY_POLICY_OUT if reply else RETRY_POLICY,
             memo=MEMO_OUT if reply else MEMO,
             search_attributes=SEARCH_ATTRIBUTES_OUT if reply else SEARCH_ATTRIBUTES,
+            archive=part(ArchivePolicy, retention_ns=DURATION, stored=FLAG, store_bytes=COUNT),
         ),
         workflow_id_base=ANY_TEXT,
     )

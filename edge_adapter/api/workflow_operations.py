@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from ...runtime.actor import Ok, Refusal
+from ...runtime.archiving import ArchivePolicy
 from ...runtime.keys import HISTORY, WORKFLOW, history_key, workflow_key
 from ...runtime.messages.history import ArchiveReply, ArchiveVersion, ReadArchive, ReadVersions
 from ...runtime.messages.workflow import (
@@ -83,6 +84,7 @@ _IDENTITY: Final = body_field("identity", ANY_TEXT, IDENTITY_DEFAULT, "Who asks;
 
 # --- start ------------------------------------------------------------------------------------------------
 
+ARCHIVE_POLICY: Final = object_kind(ArchivePolicy, retention_ns=DURATION, stored=FLAG, store_bytes=integer())
 SIGNAL_INPUT: Final = object_kind(
     SignalInput,
     component="SignalToStartWith",
@@ -137,6 +139,7 @@ START: Final = Operation(
         body_field("memo", MEMO, None),
         body_field("search_attributes", SEARCH_ATTRIBUTES, None),
         body_field("start_delay_ns", DURATION, 0),
+        body_field("archive", ARCHIVE_POLICY, None),
         _IDENTITY,
         body_field("signal", SIGNAL_INPUT, None),
         made_field("run_id"),
@@ -416,6 +419,7 @@ async def _read_history(host: Host, parameters: Parameters) -> Any:
         host,
         history_key(namespace, reply.run_id),
         ReadArchive(after_event_id=after, event_count_max=size),
+        also_refused=True,
     )
     if isinstance(archive, Refusal):
         return archive
@@ -455,6 +459,8 @@ _ARCHIVE: Final = object_kind(
     closed=FLAG,
     versions=many(_VERSION),
     last_event_id=COUNT,
+    blob_key=WORD,
+    problem=WORD,
 )
 
 ARCHIVE_PAGE: Final = Operation(

@@ -98,7 +98,7 @@ class RemoteHost:
         """Not offered over HTTP. Raises ApiError."""
         raise ApiError("queues cannot be reached over the HTTP API")
 
-    async def put_blob(self, key: str, data: bytes) -> None:
+    async def put_blob(self, key: str, data: bytes, *, only_if_absent: bool = False) -> bool:
         """Not offered over HTTP. Raises ApiError."""
         raise ApiError("the object store cannot be reached over the HTTP API")
 
