@@ -20,20 +20,24 @@ from .activities import (
 )
 from .app import temporal
 from .models import Approval, Order, OrderResult, Report, Shipment
+from .pace import pace
 
 # A declined card stays declined; anything else is tried again, with growing pauses.
 PAYMENT_RETRY = RetryPolicy(
     initial_interval="1s", maximum_interval="1m", non_retryable_errors=["CardDeclined"]
 )
-# The courier gets five tries; then the order is taken back.
-COURIER_RETRY = RetryPolicy(initial_interval="30s", backoff_coefficient=2, maximum_attempts=5)
+
+
+def courier_retry() -> RetryPolicy:
+    """The courier gets five tries; then the order is taken back."""
+    return RetryPolicy(initial_interval=pace().courier, backoff_coefficient=2, maximum_attempts=5)
 
 
 @temporal.workflow("shipping-workflow")
 async def shipping_workflow(ctx: WorkflowContext, order: Order) -> Shipment:
     """Book a courier and wait until the parcel has arrived."""
-    shipment = await ctx.activity("book-courier", book_courier, order, retry=COURIER_RETRY)
-    await ctx.sleep("in-transit", "2d")
+    shipment = await ctx.activity("book-courier", book_courier, order, retry=courier_retry())
+    await ctx.sleep("in-transit", pace().transit)
     await ctx.activity("mail-delivered", send_mail, order.customer_id, f"Order {order.id} has arrived")
     return shipment
 
@@ -58,10 +62,10 @@ async def order_workflow(ctx: WorkflowContext, order: Order) -> OrderResult:
         undo.append(lambda: ctx.activity("refund-payment", refund_payment, order))
 
         status = "waiting for payment"
-        await ctx.sleep("wait-for-payment", "5m")  # a timer blocks no worker
+        await ctx.sleep("wait-for-payment", pace().payment)  # a timer blocks no worker
 
         status = "waiting for approval"
-        approval = await ctx.wait_for_signal("approval", timeout="24h", type=Approval)
+        approval = await ctx.wait_for_signal("approval", timeout=pace().approval, type=Approval)
         if approval is None or not approval.approved:
             status = "expired" if approval is None else "rejected"
             await take_back()
@@ -84,7 +88,7 @@ async def order_workflow(ctx: WorkflowContext, order: Order) -> OrderResult:
 async def user_onboarding(ctx: WorkflowContext, user_id: str) -> dict[str, str]:
     """Welcome a user now, ask how it goes in a week."""
     await ctx.activity("welcome", send_mail, user_id, "Welcome!")
-    await ctx.sleep("a-week", "7d")
+    await ctx.sleep("a-week", pace().feedback)
     await ctx.activity("follow-up", send_mail, user_id, "How do you like it?")
     return {"userId": user_id, "status": "onboarded"}
 
@@ -95,10 +99,10 @@ async def approval_workflow(ctx: WorkflowContext, request: str, approver: str) -
     status = "pending"
     ctx.set_query_handler("status", lambda: status)
     await ctx.activity("ask", send_mail, approver, f"Please approve: {request}")
-    approval = await ctx.wait_for_signal("approval", timeout="24h", type=Approval)
+    approval = await ctx.wait_for_signal("approval", timeout=pace().approval, type=Approval)
     if approval is None:
         await ctx.activity("remind", send_mail, approver, f"Reminder: {request}")
-        approval = await ctx.wait_for_signal("approval", timeout="24h", type=Approval)
+        approval = await ctx.wait_for_signal("approval", timeout=pace().approval, type=Approval)
     if approval is None:
         status = "expired"
     else:
