@@ -139,6 +139,22 @@ def test_a_signal_and_a_query_reach_a_run(worker: Client) -> None:
     worker.run(scenario)
 
 
+def test_workflow_code_has_asyncio_and_is_refused_the_clock(worker: Client) -> None:
+    async def scenario(temporal: Temporal) -> None:
+        structured = await temporal.start_workflow(flows.structured, workflow_id="structured")
+        watcher = await temporal.start_workflow(flows.clockwatcher, workflow_id="clockwatcher")
+        assert await structured.result() == ["early", "late", "timeout", "hello x"]
+        for _ in range(100):
+            failure = (await watcher.describe()).last_workflow_task_failure
+            if failure is not None:
+                break
+            await asyncio.sleep(0.05)
+        assert "time.time() is not deterministic inside a workflow; use ctx.now()" in str(failure)
+        await watcher.terminate()
+
+    worker.run(scenario)
+
+
 def test_a_schedule_starts_its_workflow(worker: Client) -> None:
     async def scenario(temporal: Temporal) -> None:
         handle = await temporal.schedule_workflow(
@@ -223,8 +239,7 @@ def test_without_early_starts_the_queue_does_it(platform: Platform, tmp_path: Pa
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("eager", ["on", "off"])
-def test_runs_go_on_after_kills_at_any_moment(platform: Platform, tmp_path: Path, eager: str) -> None:
+def test_runs_go_on_after_kills_at_any_moment(platform: Platform, tmp_path: Path) -> None:
     kinds: list[tuple[Any, list[Any], Any]] = [
         (flows.steps, [6], [f"hello {n}" for n in range(6)]),
         (flows.fan, [5], [f"hello {n}" for n in range(5)]),
@@ -253,7 +268,7 @@ def test_runs_go_on_after_kills_at_any_moment(platform: Platform, tmp_path: Path
             for number, (_, _, result) in enumerate(kinds):
                 assert await temporal.get_handle(f"run-{round}-{number}").result() == result
 
-    for client in running(platform, tmp_path, **{names.EAGER_VARIABLE: eager}):
+    for client in running(platform, tmp_path):
         for round in range(kills):
             client.loop.run(begin(client, round))
         client.run(end, within_seconds=300)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 from temporal_do.runtime import RetryPolicy, Temporal, Worker, WorkflowContext, activity
 
@@ -93,7 +94,54 @@ async def sleeper(ctx: WorkflowContext, seconds: float, naps: int) -> int:
     return naps
 
 
-WORKFLOWS = [greeting, steps, fan, stubborn, patient, approval, parent, sleeper]
+@temporal.workflow("clockwatcher")
+async def clockwatcher(ctx: WorkflowContext) -> float:
+    """Look at the wall clock, which no workflow may."""
+    return time.time()
+
+
+@temporal.workflow("structured")
+async def structured(ctx: WorkflowContext) -> list[str]:
+    """What asyncio offers, on the workflow's own loop."""
+    seen: list[str] = []
+    queue: asyncio.Queue[str] = asyncio.Queue()
+
+    async def produce(name: str, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+        await queue.put(name)
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(produce("late", 0.2))
+        group.create_task(produce("early", 0.1))
+        for _ in range(2):
+            seen.append(await queue.get())
+    try:
+        async with asyncio.timeout(0.05):
+            await ctx.wait_for_signal("never")
+    except TimeoutError:
+        seen.append("timeout")
+    done, pending = await asyncio.wait(
+        [asyncio.ensure_future(ctx.activity("greet", greet, "x")), asyncio.ensure_future(asyncio.sleep(60))],
+        return_when=asyncio.FIRST_COMPLETED,
+    )
+    for each in pending:
+        each.cancel()
+    seen += [str(each.result()) for each in done]
+    return seen
+
+
+WORKFLOWS = [
+    clockwatcher,
+    structured,
+    greeting,
+    steps,
+    fan,
+    stubborn,
+    patient,
+    approval,
+    parent,
+    sleeper,
+]
 ACTIVITIES = [greet, slow, fails_first]
 
 worker = Worker(namespace="edge", task_queue="main", workflows=WORKFLOWS, activities=ACTIVITIES)
