@@ -7,16 +7,36 @@ loses nothing.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
-from ...runtime.history import EventType, HistoryEvent
+import attrs
+
+from ...runtime.history import EventType, History, HistoryEvent
 from ..scenario import Kind, Violation
 from .base import Checker
 from .histories import Replayable, replay, replayable, sample
+from .replays import middle_of
 from .world import World
 
 if TYPE_CHECKING:
     from ...runtime.guard import Guard
+    from ...runtime.workflow.replay import ReplayResult
+
+
+_readers: dict[type, Callable[[Any], tuple[Any, ...]]] = {}
+
+
+def _values_of(record: Any) -> tuple[Any, ...]:
+    """The fields of a record, all read in one go."""
+    kind = type(record)
+    if kind not in _readers:
+        names = [field.name for field in attrs.fields(kind)] if attrs.has(kind) else []
+        _readers[kind] = (
+            attrgetter(*names) if len(names) > 1 else lambda each: tuple(getattr(each, name) for name in names)
+        )
+    return _readers[kind](record)
 
 
 class FixedPoint(Checker):
@@ -46,7 +66,7 @@ class FixedPoint(Checker):
         return self.violations
 
     def _json(self, found: Replayable) -> None:
-        from ...runtime.history import History, read_history, write_history
+        from ...runtime.history import read_history, write_history
 
         events = self._one_of_each_shape(found.history.events)
         if not events:
@@ -72,24 +92,28 @@ class FixedPoint(Checker):
         found = []
         for event in events:
             attributes = event.attributes
-            names = getattr(type(attributes), "__slots__", ())
-            values = [bool(getattr(attributes, name, None)) for name in names]
-            shape = (event.event_type, event.user_metadata is None, *values)
+            shape = (event.event_type, event.user_metadata is None, *map(bool, _values_of(attributes)))
             if shape not in self._shapes:
                 self._shapes.add(shape)
                 found.append(event)
         return tuple(found)
 
     def _replays(self, found: Replayable, world: World, guard: Guard) -> None:
-        first = world.replays.get(found.run_id) or replay(found, found.history, world, guard)
-        second = replay(found, found.history, world, guard)
+        twice = middle_of(found.history) or found.history
+        first = self._known(found, twice, world, guard)
+        second = replay(found, twice, world, guard)
+        whole = self._known(found, found.history, world, guard)
         if (first.next_commands, str(first.error)) != (second.next_commands, str(second.error)):
             self.violated(f"run {found.run_id} ({found.name}) replayed twice gives two outcomes")
-        elif first.next_commands and found.at_rest and not _has_news(found):
-            names = ", ".join(type(command).__name__ for command in first.next_commands)
+        elif whole.next_commands and found.at_rest and not _has_news(found):
+            names = ", ".join(type(command).__name__ for command in whole.next_commands)
             self.violated(
                 f"run {found.run_id} ({found.name}) rests, and rebuilt from its history it goes on: {names}"
             )
+
+    def _known(self, found: Replayable, history: History, world: World, guard: Guard) -> ReplayResult:
+        """The replay that an earlier checker made, or one made now."""
+        return world.replays.get((found.run_id, len(history.events))) or replay(found, history, world, guard)
 
 
 def _has_news(found: Replayable) -> bool:

@@ -38,7 +38,7 @@ class Replays(Checker):
             for found in runs:
                 self._replay(found, found.history, self.world, guard)
             for found in sample(runs):
-                middle = _middle(found.history)
+                middle = middle_of(found.history)
                 if middle is not None:
                     self._replay(found, middle, self.world, guard)
         finally:
@@ -47,8 +47,7 @@ class Replays(Checker):
 
     def _replay(self, found: Replayable, history: History, world: World, guard: Guard) -> None:
         result = replay(found, history, world, guard)
-        if history is found.history:
-            world.replays[found.run_id] = result
+        world.replays[found.run_id, len(history.events)] = result
         error = result.error
         if error is None or (found.task_failed and not isinstance(error, NondeterminismError)):
             return
@@ -63,7 +62,7 @@ def _line(error: TemporalError) -> str:
     return f"{file}:{line}" if file else ""
 
 
-def _middle(history: History) -> History | None:
+def middle_of(history: History) -> History | None:
     """The prefix that ends with the start of the middle one of the completed workflow tasks."""
     starts = [
         event.attributes.started_event_id

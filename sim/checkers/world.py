@@ -32,5 +32,5 @@ class World:
     """Nothing in the run could be late: there were no faults that delay anything."""
     cached: tuple[str, ...] = ()
     """The runs whose coroutine an executor keeps at the end, by run id."""
-    replays: dict[str, ReplayResult] = attrs.field(factory=dict)
-    """Run id -> its replay, for the checker that comes next."""
+    replays: dict[tuple[str, int], ReplayResult] = attrs.field(factory=dict)
+    """(run id, events replayed) -> its replay, for the checker that comes next."""
