@@ -34,7 +34,9 @@ def _values_of(record: Any) -> tuple[Any, ...]:
     if kind not in _readers:
         names = [field.name for field in attrs.fields(kind)] if attrs.has(kind) else []
         _readers[kind] = (
-            attrgetter(*names) if len(names) > 1 else lambda each: tuple(getattr(each, name) for name in names)
+            attrgetter(*names)
+            if len(names) > 1
+            else lambda each: tuple(getattr(each, name) for name in names)
         )
     return _readers[kind](record)
 
