@@ -78,8 +78,8 @@ class Api:
     """The HTTP API with its settings; serves any host, and any number of requests at once.
 
     ``token``: the bearer token, or several of which each is good; none: every request is refused.
-    ``body_bytes_max``: larger requests are refused. ``wait_seconds_max``: a request is answered after so
-    long, with "not yet" where it waits for something.
+    ``body_bytes_max``: larger requests are refused. ``wait_seconds_max``: a request that waits for something
+    is answered "not yet" after so long. ``answer_seconds_max``: the outcome of any other one is unknown then.
     """
 
     _tokens: tuple[bytes, ...] = attrs.field(
@@ -87,6 +87,7 @@ class Api:
     )
     body_bytes_max: int = attrs.field(default=BODY_BYTES_MAX, kw_only=True)
     wait_seconds_max: float = attrs.field(default=WAIT_SECONDS_MAX, kw_only=True)
+    answer_seconds_max: float = attrs.field(default=WAIT_SECONDS_MAX, kw_only=True)
 
     async def handle(self, host: Host, request: Request) -> Response:
         """Answer one request on ``host``. Never raises, except when it is cancelled."""
@@ -175,13 +176,14 @@ class Api:
     ) -> Response:
         given = read_query(query)
         plain = _read_choice(given, "payloads", ("exact", "plain")) == "plain"
-        patience = self.wait_seconds_max
+        patience = self.answer_seconds_max
         if operation.long_poll:
-            patience = min(patience, max(_read_wait(given, patience), WAIT_SECONDS_MIN))
+            longest = self.wait_seconds_max
+            patience = min(longest, max(_read_wait(given, longest), WAIT_SECONDS_MIN))
         body = await read_json(request, self.body_bytes_max) if operation.has_body else {}
         parameters = read_parameters(host, operation, segments, given, body)
         if operation.waits_ns:
-            waits_ns = min(parameters[operation.waits_ns], round(patience * SECOND))
+            waits_ns = min(parameters[operation.waits_ns], round(self.wait_seconds_max * SECOND))
             parameters[operation.waits_ns] = waits_ns
             patience = waits_ns / SECOND + MARGIN_SECONDS
         try:
@@ -191,8 +193,6 @@ class Api:
             if operation.long_poll:
                 return _respond(202, {"pending": True})
             raise HostError(f"{operation.name} was not answered in {patience:g} s") from None
-        except InvalidArgumentError as error:
-            raise Problem("bad_request", str(error)) from None
         if isinstance(reply, Refusal):
             return _refuse(reply)
         written = operation.reply.write(reply)
@@ -214,6 +214,8 @@ async def _perform(host: Host, operation: Operation, parameters: dict[str, Any])
     if operation.perform is not None:
         return await operation.perform(host, parameters)
     key = operation.receiver.key(parameters)
+    if key is None:
+        return Refusal(code="not_found", message="no object of this namespace has such a key")
     return await make_request(host, key, operation.make_message(parameters), retry_for_ns=RETRY_FOR_NS)
 
 

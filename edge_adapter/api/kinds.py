@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import attrs
 
-from ...runtime.durations import DAY, format_duration, parse_duration
+from ...runtime.durations import DAY, SECOND, format_duration, parse_duration
 from ...runtime.errors import InvalidArgumentError
 from ...runtime.history import Header, HistoryEvent, Memo, Payload, SearchAttributes
 from ...runtime.history.fields import reader_of, writer_of
@@ -145,6 +145,10 @@ def _read_word(value: Any) -> str:
     return check_text(value, 0, NOTE_LENGTH_MAX)
 
 
+_DURATION_PATTERN: Final = (
+    r"^(?=\d)(?:\d{1,3}(?:\.\d{1,9})?w)?(?:\d{1,4}(?:\.\d{1,9})?d)?(?:\d{1,5}(?:\.\d{1,9})?h)?"
+    r"(?:\d{1,6}(?:\.\d{1,9})?m)?(?:\d{1,8}(?:\.\d{1,9})?s)?(?:\d{1,11}(?:\.\d{1,9})?ms)?$"
+)
 TEXT: Final = text()
 ANY_TEXT: Final = text(least=0)
 NOTE: Final = text(least=0, most=NOTE_LENGTH_MAX)
@@ -159,7 +163,9 @@ DURATION: Final = Kind(
         "type": ["string", "number"],
         "description": "Such as 250ms, 30s, 5m, 24h, 7d, 1h30m; a number counts seconds. At most 100 years.",
         "examples": ["1h30m"],
+        "pattern": _DURATION_PATTERN,
         "minimum": 0,
+        "maximum": DURATION_MAX_NS // SECOND,
     },
     read=_read_duration,
     write=format_duration,

@@ -16,7 +16,6 @@ from urllib.parse import quote, unquote
 
 import attrs
 
-from ...runtime.errors import InvalidArgumentError
 from ...runtime.keys import decode_part, kind_of, object_key, parse_key
 from .kinds import TEXT, Kind
 from .shapes import json_name
@@ -107,19 +106,15 @@ class Receiver:
     parameters: tuple[str, ...]
     whole_key: bool = False
 
-    def key(self, parameters: Parameters) -> str:
-        """The object's key. Raises InvalidArgumentError."""
+    def key(self, parameters: Parameters) -> str | None:
+        """The object's key; None if the parameter that is a key names no such object of the namespace."""
         namespace = parameters["namespace"]
         names = [str(parameters[name]) for name in self.parameters]
         if not self.whole_key:
             return object_key(self.kind, namespace, *names)
         key = names[0]
         own = object_key(self.kind, namespace, "")
-        if not key.startswith(own) or len(key) == len(own):
-            raise InvalidArgumentError(
-                f"{self.parameters[0]} is not the key of such an object in namespace {namespace!r}"
-            )
-        return key
+        return key if key.startswith(own) and len(key) > len(own) else None
 
     def read_key(self, key: str) -> dict[str, str] | None:
         """The parameters that a key was made of, or None if it is of another kind.

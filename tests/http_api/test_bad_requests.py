@@ -187,7 +187,7 @@ def test_bad_parameters_are_named(path: str, told: str) -> None:
 def test_an_activity_s_key_cannot_address_another_object() -> None:
     for key in ("WorkflowDO%2Fshop%2Fo", "ActivityDO%2Fother%2Fr%7C1", "ActivityDO%2Fshop%2F", "x"):
         request = post(b'{"token": "t"}', f"/activities/{key}/renew")
-        assert code_of(ask(request)) == (400, "bad_request")
+        assert code_of(ask(request)) == (404, "not_found")
 
 
 # --- what with --------------------------------------------------------------------------------------------
@@ -397,7 +397,7 @@ def test_a_call_that_never_answers_is_given_up_as_unknown() -> None:
         async def call(self, receiver: str, message: Any) -> Any:
             await asyncio.Event().wait()
 
-    response = ask(post(b'{"workflowType": "x"}'), Silent(), wait_seconds_max=0.01)
+    response = ask(post(b'{"workflowType": "x"}'), Silent(), answer_seconds_max=0.01)
     assert code_of(response) == (503, "outcome_unknown")
     assert dict(response.headers)["retry-after"] == "1"
 

@@ -58,9 +58,8 @@ class HostOverHttp(RemoteHost):
     def __init__(self, sim: Simulation) -> None:
         self.sim = sim
         self.calls = 0
-        transport = httpx.ASGITransport(
-            app=asgi(sim.host, api=Api(token="t", wait_seconds_max=PATIENCE_SECONDS))
-        )
+        api = Api(token="t", wait_seconds_max=PATIENCE_SECONDS, answer_seconds_max=PATIENCE_SECONDS)
+        transport = httpx.ASGITransport(app=asgi(sim.host, api=api))
         super().__init__("http://api.test", token="t", transport=transport)
 
     def now(self) -> int:
