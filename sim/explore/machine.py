@@ -8,6 +8,7 @@ Must not import: anything of the simulator.
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterable
 from concurrent.futures import (
     FIRST_COMPLETED,
@@ -32,7 +33,12 @@ def clock_ns() -> int:
 
 def process_pool(jobs: int) -> Executor:
     """``jobs`` fresh processes, started without a copy of this one: they import what they need."""
-    return ProcessPoolExecutor(jobs, mp_context=get_context("spawn"))
+    return ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_leave_interrupts)
+
+
+def _leave_interrupts() -> None:
+    """Ctrl-C reaches every process at the terminal: the one that plans the campaign ends the others."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def first_done(futures: Iterable[Future[Any]]) -> list[Future[Any]]:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -211,6 +216,27 @@ def test_two_processes_find_what_one_finds(chaos: Chaos) -> None:
     one, two = (json.loads(chaos(*options, "--jobs", jobs).out) for jobs in "12")
     assert [each["digest"] for each in one["failures"]] == [each["digest"] for each in two["failures"]]
     assert one["stats"] == two["stats"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends a signal to a group of processes")
+def test_ctrl_c_ends_all_processes_keeps_the_results_and_says_so(tmp_path: Path) -> None:
+    results = tmp_path / "results.jsonl"
+    words = ("all", "--seeds", "1000", "--jobs", "2", "--failures", "0", "--resume", str(results))
+    child = subprocess.Popen(
+        [sys.executable, "-m", "temporal_do.cli", "chaos", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    for _ in range(600):
+        if results.exists() and results.read_text().count("\n") > 2:
+            break
+        time.sleep(0.1)
+    os.killpg(child.pid, signal.SIGINT)
+    out, err = child.communicate(timeout=60)  # its processes hold the pipes as long as they live
+    assert (child.returncode, out, err) == (ExitCode.INTERRUPTED, "", "temporal-do: interrupted\n")
+    assert results.read_text().endswith("}\n")
 
 
 def test_shards_share_the_seeds(chaos: Chaos) -> None:

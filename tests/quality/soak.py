@@ -150,7 +150,7 @@ def run(wanted: list[Stage], journal: Journal) -> int:
         began = time.monotonic()
         code: int | None = None
         try:
-            code = subprocess.run([sys.executable, *stage.words], cwd=ROOT, check=False).returncode
+            code = _run_to_its_end([sys.executable, *stage.words])
             if code == 130:
                 raise KeyboardInterrupt
         except KeyboardInterrupt:
@@ -160,6 +160,16 @@ def run(wanted: list[Stage], journal: Journal) -> int:
         journal.add(stage.name, code, time.monotonic() - began)
     print("\n".join(["", *summary(wanted, journal)]))
     return int(any(journal.codes.get(stage.name) != 0 for stage in wanted))
+
+
+def _run_to_its_end(command: list[str]) -> int:
+    """Ctrl-C reaches the command as well: it is given the time to end its own processes."""
+    child = subprocess.Popen(command, cwd=ROOT)
+    try:
+        return child.wait()
+    except KeyboardInterrupt:
+        child.wait()
+        raise
 
 
 def summary(wanted: list[Stage], journal: Journal) -> Iterator[str]:

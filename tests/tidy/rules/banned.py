@@ -131,8 +131,8 @@ OWNERS: tuple[Owner, ...] = (
     Owner("sim/ci.py", ("os.environ",), "CI systems say by their variables that they are there"),
     Owner(
         "sim/explore/machine.py",
-        ("time.perf_counter_ns", "concurrent.futures", "multiprocessing"),
-        "ends campaigns by the machine's clock and runs cases in processes",
+        ("time.perf_counter_ns", "concurrent.futures", "multiprocessing", "signal"),
+        "ends campaigns by the machine's clock and runs cases in processes, which leave Ctrl-C to the first",
     ),
     Owner("runtime/activity_watch.py", ("asyncio.sleep",), "heartbeats and leases run on the host's loop"),
     Owner(
