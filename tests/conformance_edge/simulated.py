@@ -1,0 +1,41 @@
+"""Cases in the simulator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import temporal_do.sim.objects as sim_objects
+from temporal_do.sim import Simulation
+
+from .app import ports
+from .cases import Case
+
+
+@contextmanager
+def ports_for_shells() -> Iterator[None]:
+    """Simulated objects get what the Worker's objects get."""
+    shell = sim_objects.Shell
+    sim_objects.Shell = ports.make_shell  # type: ignore[misc, assignment]
+    try:
+        yield
+    finally:
+        sim_objects.Shell = shell  # type: ignore[misc]
+
+
+def simulate(case: Case, seed: int = 0, *, strict: bool = False) -> list[Any]:
+    """What each part of the case sees."""
+    with ports_for_shells(), Simulation(seed, actors=ports.ACTORS, strict=strict) as simulation:
+        platform = simulation.platform
+        platform.on_crash = lambda life, error: None  # scripts fail on purpose
+        platform.queues.consume(ports.QUEUE, ports.consume)
+        seen: list[Any] = []
+        for part in case.parts:
+            ports.LEDGERS.pop(case.name, None)
+            driver = ports.Driver(simulation.host, case.name)
+            seen.append(simulation.execute(driver.part(*ports.frozen([part.steps, case.names, part.across]))))
+            for key in list(platform.objects):
+                platform.crash(key, "the process was killed")
+        ports.LEDGERS.pop(case.name, None)
+    return seen
