@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from . import definitions
 from .archiving import ArchivePolicy, archive_policy
-from .connection import check_address, find_host, open_remote, request
+from .connection import Caller, request
 from .definitions import (
     ActivityDefinition,
     ActivitySet,
@@ -28,9 +28,7 @@ from .texts import checked_text
 
 if TYPE_CHECKING:
     from .activity_completion import AsyncActivityHandle
-    from .connection import RemoteClient
     from .handles import WorkflowHandle
-    from .host import Host
     from .listing import WorkflowExecutionInfo
     from .payloads import DataConverter
     from .schedule_client import ScheduleHandle
@@ -43,7 +41,7 @@ START_PATIENCE_SECONDS = 30.0
 """A start is answered when the run is registered. After so long without an answer it is asked for again."""
 
 
-class Temporal:
+class Temporal(Caller):
     """An application in one namespace.
 
     Arguments: ``namespace``; ``task_queue``, where workflows start unless told otherwise; ``converter``, how
@@ -66,6 +64,7 @@ class Temporal:
         history_retention: Duration | None = None,
         history_store_bytes: int | None = None,
     ) -> None:
+        super().__init__(url, token)
         if converter is not None and not hasattr(converter, "to_payload"):
             raise InvalidArgumentError(f"converter is a DataConverter(...), not {converter!r}")
         self.namespace = checked_text(namespace, "namespace")
@@ -73,12 +72,8 @@ class Temporal:
         self._converter = converter
         self._workflows: dict[str, WorkflowDefinition] = {}
         self._activities: dict[str, ActivityDefinition[Any, Any]] = {}
-        self._host: Host | None = None
         self.archive_policy: ArchivePolicy | None = archive_policy(history_retention, history_store_bytes)
         """Where histories lie after the end, and for how long; None: the default."""
-        check_address(url, token)
-        self._address = (url, token)
-        self._remote: RemoteClient | None = None
 
     # --- definitions ---
 
@@ -146,41 +141,6 @@ class Temporal:
 
             self._converter = DataConverter()
         return self._converter
-
-    # --- hosts ---
-
-    def connect(self, host: Host) -> Temporal:
-        """The same application, bound to ``host``. Raises InvalidArgumentError."""
-        if not hasattr(host, "call"):
-            raise InvalidArgumentError(
-                f"a host is an object with the methods of runtime.host.Host, not {host!r}"
-            )
-        bound = object.__new__(Temporal)
-        bound.__dict__.update(self.__dict__)
-        bound._host = host
-        return bound
-
-    def host(self) -> Host:
-        """The host that a call made now would run on. Raises NoHostError."""
-        return find_host(self._host, self._remote_client)
-
-    def _remote_client(self) -> RemoteClient | None:
-        """The host behind ``url``, made when it is first needed: in a world of its own nobody needs it."""
-        url, token = self._address
-        if self._remote is None and url is not None and token is not None:
-            self._remote = open_remote(url, token)
-        return self._remote
-
-    async def close(self) -> None:
-        """End the connections that calls over ``url`` have opened; a later call opens new ones."""
-        if self._remote is not None:
-            await self._remote.close()
-
-    async def __aenter__(self) -> Temporal:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
 
     # --- workflows ---
 

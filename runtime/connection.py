@@ -1,8 +1,8 @@
 """Which host a call runs on, and how a request gets there.
 
-Owns the order in which a host is found (an explicit ``connect``, else the one of the context, else the API at
-``url=``, else none) and the retry of requests whose outcome is unknown: a request is made again with the same
-message, whose request id makes the receiver act once.
+Owns :class:`Caller`, the order in which a host is found (an explicit ``connect``, else the one of the
+context, else the API at ``url=``, else none) and the retry of requests whose outcome is unknown: a request is
+made again with the same message, whose request id makes the receiver act once.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from importlib import import_module
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from .durations import SECOND
 from .errors import HostError, HostNotOpenError, InvalidArgumentError, NoHostError
@@ -84,6 +84,49 @@ def find_host(bound: Host | None, remote: Callable[[], Host | None] = lambda: No
     if host is None:
         raise NoHostError()
     return host
+
+
+class Caller:
+    """Who makes calls: bound to a host, or to the API at a URL, or to neither."""
+
+    def __init__(self, url: str | None = None, token: str | None = None) -> None:
+        check_address(url, token)
+        self._address = (url, token)
+        self._bound: Host | None = None
+        self._remote: RemoteClient | None = None
+
+    def connect(self, host: Host) -> Self:
+        """The same application, bound to ``host``. Raises InvalidArgumentError."""
+        if not hasattr(host, "call"):
+            raise InvalidArgumentError(
+                f"a host is an object with the methods of runtime.host.Host, not {host!r}"
+            )
+        bound = object.__new__(type(self))
+        bound.__dict__.update(self.__dict__)
+        bound._bound = host
+        return bound
+
+    def host(self) -> Host:
+        """The host that a call made now would run on. Raises NoHostError."""
+        return find_host(self._bound, self._remote_client)
+
+    def _remote_client(self) -> RemoteClient | None:
+        """The host behind ``url``, made when it is first needed: in a world of its own nobody needs it."""
+        url, token = self._address
+        if self._remote is None and url is not None and token is not None:
+            self._remote = open_remote(url, token)
+        return self._remote
+
+    async def close(self) -> None:
+        """End the connections that calls over ``url`` have opened; a later call opens new ones."""
+        if self._remote is not None:
+            await self._remote.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
 
 async def request(

@@ -22,25 +22,10 @@ from ...runtime.messages.activity import (
     ReportActivityCanceled,
 )
 from ...runtime.messages.task_queue import LeavePoll, PollActivityTasks, PolledActivityTasks
-from .kinds import (
-    ANY_TEXT,
-    COUNT,
-    DURATION,
-    FAILURE,
-    FLAG,
-    HEADER_OUT,
-    PAYLOADS,
-    PAYLOADS_OUT,
-    RETRY_POLICY_OUT,
-    TIME,
-    WORD,
-    Kind,
-    integer,
-    many,
-    text,
-)
+from .kinds import ANY_TEXT, COUNT, DURATION, FLAG, TIME, WORD, Kind, integer, many, text
 from .shapes import object_kind
 from .table import NAMESPACE, Field, Operation, Receiver, body_field, path_field
+from .temporal_kinds import FAILURE, HEADER_OUT, PAYLOADS, PAYLOADS_OUT, RETRY_POLICY_OUT
 from .workflow_operations import OK
 
 _PATH: Final = "/namespaces/{namespace}/activities/{activityKey}"

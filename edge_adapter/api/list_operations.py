@@ -19,9 +19,10 @@ from ...runtime.messages.visibility import (
     ListSchedules,
     ScheduleList,
 )
-from .kinds import ANY_TEXT, COUNT, MEMO_OUT, NOTE, SEARCH_ATTRIBUTES_OUT, TIME, WORD, integer, many
+from .kinds import ANY_TEXT, COUNT, NOTE, TIME, WORD, integer, many
 from .shapes import object_kind
 from .table import NAMESPACE, Operation, Receiver, query_field
+from .temporal_kinds import MEMO_OUT, SEARCH_ATTRIBUTES_OUT
 
 if TYPE_CHECKING:
     from ...runtime.host import Host

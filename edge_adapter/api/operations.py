@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 # The modules that hold rows whose path continues the namespace's with this segment.
 _MODULES: Final[dict[str, tuple[str, ...]]] = {
-    "workflows": (".workflow_operations", ".list_operations"),
-    "runs": (".workflow_operations",),
+    "workflows": (".workflow_operations", ".history_operations", ".list_operations"),
+    "runs": (".history_operations",),
     "workflow-count": (".list_operations",),
     "schedules": (".schedule_operations", ".list_operations"),
     "activities": (".activity_operations",),

@@ -11,7 +11,7 @@ from binascii import Error as Base64Error
 from binascii import a2b_base64
 from typing import Any
 
-from .kinds import is_payload
+from .temporal_kinds import is_payload
 
 
 def plain_payloads(value: Any) -> Any:

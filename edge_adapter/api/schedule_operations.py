@@ -30,30 +30,19 @@ from ...runtime.schedules.messages import (
 from ...runtime.schedules.overlap import OverlapPolicy
 from ...runtime.schedules.spec import ScheduleSpec
 from ...runtime.schedules.state import RecentAction, ScheduleCounters, ScheduledRun, SchedulePolicies
-from .kinds import (
-    ANY_TEXT,
-    COUNT,
-    DURATION,
-    FLAG,
+from .kinds import ANY_TEXT, COUNT, DURATION, FLAG, NOTE, TEXT, TIME, WORD, Kind, integer, many, one_of
+from .shapes import object_kind
+from .table import FRESH, NAMESPACE, Field, Operation, Place, Receiver, body_field, path_field
+from .temporal_kinds import (
     MEMO,
     MEMO_OUT,
-    NOTE,
     PAYLOADS,
     PAYLOADS_OUT,
     RETRY_POLICY,
     RETRY_POLICY_OUT,
     SEARCH_ATTRIBUTES,
     SEARCH_ATTRIBUTES_OUT,
-    TEXT,
-    TIME,
-    WORD,
-    Kind,
-    integer,
-    many,
-    one_of,
 )
-from .shapes import object_kind
-from .table import FRESH, NAMESPACE, Field, Operation, Place, Receiver, body_field, path_field
 from .workflow_operations import OK, TASK_QUEUE_DEFAULT
 
 if TYPE_CHECKING:

@@ -7,22 +7,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from ...runtime.actor import Ok, Refusal
+from ...runtime.actor import Ok
 from ...runtime.archiving import ArchivePolicy
-from ...runtime.keys import HISTORY, WORKFLOW, history_key, workflow_key
-from ...runtime.messages.history import ArchiveReply, ArchiveVersion, ReadArchive, ReadVersions
+from ...runtime.keys import WORKFLOW
 from ...runtime.messages.workflow import (
     AwaitClose,
     Closed,
     DescribeWorkflow,
-    HistoryReply,
     ParentLink,
     PendingActivityInfo,
     PendingChildInfo,
     PendingTimerInfo,
     QueryReply,
     QueryWorkflow,
-    ReadHistory,
     RequestCancelWorkflow,
     ResetWorkflow,
     SignalInput,
@@ -35,48 +32,33 @@ from ...runtime.messages.workflow import (
     WorkflowDescription,
 )
 from ...runtime.policies import IdConflictPolicy, IdReusePolicy
-from .kinds import (
-    ANY_TEXT,
-    COUNT,
-    DURATION,
-    EVENT,
+from .kinds import ANY_TEXT, COUNT, DURATION, FLAG, NOTE, TEXT, TIME, WORD, choice, integer, many, one_of
+from .shapes import object_kind
+from .table import FRESH, NAMESPACE, Operation, Receiver, body_field, made_field, path_field, query_field
+from .temporal_kinds import (
     FAILURE,
-    FLAG,
     MEMO,
     MEMO_OUT,
-    NOTE,
     PAYLOADS,
     PAYLOADS_OUT,
     RETRY_POLICY,
     SEARCH_ATTRIBUTES,
     SEARCH_ATTRIBUTES_OUT,
-    TEXT,
-    TIME,
-    WORD,
-    choice,
-    integer,
-    many,
-    one_of,
 )
-from .shapes import object_kind
-from .table import FRESH, NAMESPACE, Operation, Receiver, body_field, made_field, path_field, query_field
 
 if TYPE_CHECKING:
-    from ...runtime.host import Host
-    from .table import Parameters
+    pass
 
 TASK_QUEUE_DEFAULT: Final = "main"
 IDENTITY_DEFAULT: Final = "http"
-HISTORY_PAGE_EVENTS: Final = 1_000
 
 OK: Final = object_kind(Ok, reply=True)
-_PATH: Final = "/namespaces/{namespace}/workflows/{workflowId}"
-_WORKFLOW: Final = Receiver(kind=WORKFLOW, parameters=("workflow_id",))
-_RUN: Final = Receiver(kind=HISTORY, parameters=("run_id",))
-_HERE: Final = (NAMESPACE, path_field("workflow_id"))
+PATH: Final = "/namespaces/{namespace}/workflows/{workflowId}"
+WORKFLOW_RECEIVER: Final = Receiver(kind=WORKFLOW, parameters=("workflow_id",))
+HERE: Final = (NAMESPACE, path_field("workflow_id"))
 _SAYS_RUN: Final = "One run of the workflow; the newest if absent."
 _RUN_IN_BODY: Final = body_field("run_id", ANY_TEXT, "", _SAYS_RUN)
-_RUN_IN_QUERY: Final = query_field("run_id", ANY_TEXT, "", _SAYS_RUN)
+RUN_IN_QUERY: Final = query_field("run_id", ANY_TEXT, "", _SAYS_RUN)
 _SAYS_REQUEST: Final = "The same id again gets the same outcome and changes nothing."
 _REQUEST: Final = body_field("request_id", TEXT, FRESH, _SAYS_REQUEST)
 _IDENTITY: Final = body_field("identity", ANY_TEXT, IDENTITY_DEFAULT, "Who asks; recorded in the history.")
@@ -111,7 +93,7 @@ START: Final = Operation(
     path="/namespaces/{namespace}/workflows",
     summary="Start a workflow; with `signal`, signal the running one or start it with the signal as its "
     "first event. The workflow is durable when this is answered.",
-    receiver=_WORKFLOW,
+    receiver=WORKFLOW_RECEIVER,
     message=StartWorkflow,
     fields=(
         NAMESPACE,
@@ -179,12 +161,12 @@ def _take_signal(message: SignalWorkflow) -> dict[str, Any]:
 SIGNAL: Final = Operation(
     name="signalWorkflow",
     method="POST",
-    path=f"{_PATH}/signal",
+    path=f"{PATH}/signal",
     summary="Send a signal; it is recorded once when this is answered.",
-    receiver=_WORKFLOW,
+    receiver=WORKFLOW_RECEIVER,
     message=SignalWorkflow,
     fields=(
-        *_HERE,
+        *HERE,
         body_field("signal_name"),
         body_field("input", PAYLOADS, ()),
         _RUN_IN_BODY,
@@ -200,11 +182,11 @@ SIGNAL: Final = Operation(
 CANCEL: Final = Operation(
     name="cancelWorkflow",
     method="POST",
-    path=f"{_PATH}/cancel",
+    path=f"{PATH}/cancel",
     summary="Ask the workflow to stop; its code may clean up first.",
-    receiver=_WORKFLOW,
+    receiver=WORKFLOW_RECEIVER,
     message=RequestCancelWorkflow,
-    fields=(*_HERE, _RUN_IN_BODY, body_field("reason", NOTE, ""), _REQUEST, _IDENTITY),
+    fields=(*HERE, _RUN_IN_BODY, body_field("reason", NOTE, ""), _REQUEST, _IDENTITY),
     reply=OK,
     refusals=("not_found", "closed"),
 )
@@ -212,12 +194,12 @@ CANCEL: Final = Operation(
 TERMINATE: Final = Operation(
     name="terminateWorkflow",
     method="POST",
-    path=f"{_PATH}/terminate",
+    path=f"{PATH}/terminate",
     summary="Close the workflow at once; its code is not asked.",
-    receiver=_WORKFLOW,
+    receiver=WORKFLOW_RECEIVER,
     message=TerminateWorkflow,
     fields=(
-        *_HERE,
+        *HERE,
         _RUN_IN_BODY,
         body_field("reason", NOTE, ""),
         body_field("details", PAYLOADS, ()),
@@ -231,13 +213,13 @@ TERMINATE: Final = Operation(
 RESET: Final = Operation(
     name="resetWorkflow",
     method="POST",
-    path=f"{_PATH}/reset",
+    path=f"{PATH}/reset",
     summary="Start a new run from this run's history up to the workflow task of `eventId`; the open run is "
     "terminated.",
-    receiver=_WORKFLOW,
+    receiver=WORKFLOW_RECEIVER,
     message=ResetWorkflow,
     fields=(
-        *_HERE,
+        *HERE,
         body_field(
             "event_id",
             integer(1, 2**31 - 1),
@@ -259,12 +241,12 @@ RESET: Final = Operation(
 QUERY: Final = Operation(
     name="queryWorkflow",
     method="POST",
-    path=f"{_PATH}/query",
+    path=f"{PATH}/query",
     summary="Ask the workflow's query handler. Writes nothing.",
-    receiver=_WORKFLOW,
+    receiver=WORKFLOW_RECEIVER,
     message=QueryWorkflow,
     fields=(
-        *_HERE,
+        *HERE,
         body_field("query_type", says="The name of the query."),
         body_field("args", PAYLOADS, ()),
         _RUN_IN_BODY,
@@ -283,13 +265,13 @@ QUERY: Final = Operation(
 UPDATE: Final = Operation(
     name="updateWorkflow",
     method="POST",
-    path=f"{_PATH}/update",
+    path=f"{PATH}/update",
     summary="Run an update handler and wait for what it returns (`waitFor` completed) or for its "
     "validator (accepted).",
-    receiver=_WORKFLOW,
+    receiver=WORKFLOW_RECEIVER,
     message=UpdateWorkflow,
     fields=(
-        *_HERE,
+        *HERE,
         body_field("name", says="The name of the update."),
         body_field("args", PAYLOADS, ()),
         _RUN_IN_BODY,
@@ -313,12 +295,12 @@ UPDATE: Final = Operation(
 RESULT: Final = Operation(
     name="awaitWorkflow",
     method="GET",
-    path=f"{_PATH}/result",
+    path=f"{PATH}/result",
     summary="Wait for the end of a run: how it ended, with its result or failure. `newRunId` is the run that "
     "continues it.",
-    receiver=_WORKFLOW,
+    receiver=WORKFLOW_RECEIVER,
     message=AwaitClose,
-    fields=(*_HERE, _RUN_IN_QUERY),
+    fields=(*HERE, RUN_IN_QUERY),
     reply=object_kind(
         Closed,
         reply=True,
@@ -365,11 +347,11 @@ _PENDING_TIMER: Final = object_kind(PendingTimerInfo, reply=True, timer_id=WORD,
 DESCRIBE: Final = Operation(
     name="describeWorkflow",
     method="GET",
-    path=_PATH,
+    path=PATH,
     summary="A run as it is now, and what it waits for.",
-    receiver=_WORKFLOW,
+    receiver=WORKFLOW_RECEIVER,
     message=DescribeWorkflow,
-    fields=(*_HERE, _RUN_IN_QUERY),
+    fields=(*HERE, RUN_IN_QUERY),
     reply=object_kind(
         WorkflowDescription,
         reply=True,
@@ -401,103 +383,9 @@ DESCRIBE: Final = Operation(
 )
 
 
-# --- history ----------------------------------------------------------------------------------------------
-
-
-async def _read_history(host: Host, parameters: Parameters) -> Any:
-    """A page from the workflow, or from the run's archive when the workflow holds it no more."""
-    from ...runtime.connection import request
-
-    namespace, after, size = parameters["namespace"], parameters["after_event_id"], parameters["page_size"]
-    key = workflow_key(namespace, parameters["workflow_id"])
-    reply = await request(host, key, ReadHistory(run_id=parameters["run_id"], after_event_id=after))
-    if isinstance(reply, Refusal):
-        return reply
-    if not reply.archived:
-        return HistoryReply(run_id=reply.run_id, workflow_id=reply.workflow_id, events=reply.events[:size])
-    archive = await request(
-        host,
-        history_key(namespace, reply.run_id),
-        ReadArchive(after_event_id=after, event_count_max=size),
-        also_refused=True,
-    )
-    if isinstance(archive, Refusal):
-        return archive
-    if not archive.last_event_id:
-        return Refusal(code="not_found", message="no such workflow run")
-    return HistoryReply(run_id=reply.run_id, workflow_id=archive.workflow_id, events=archive.events)
-
-
-HISTORY_PAGE: Final = Operation(
-    name="readWorkflowHistory",
-    method="GET",
-    path=f"{_PATH}/history",
-    summary="Events of a run in Temporal's JSON, from the workflow or from its archive. There are no more "
-    "when a page is empty.",
-    receiver=_WORKFLOW,
-    message=ReadHistory,
-    fields=(
-        *_HERE,
-        _RUN_IN_QUERY,
-        query_field("after_event_id", integer(0, 2**31 - 1), 0, "The last event that is known already."),
-        query_field("page_size", integer(1, 2_000), HISTORY_PAGE_EVENTS),
-    ),
-    reply=object_kind(HistoryReply, reply=True, run_id=WORD, workflow_id=WORD, events=many(EVENT)),
-    refusals=("not_found",),
-    perform=_read_history,
-)
-
-_VERSION: Final = object_kind(
-    ArchiveVersion, reply=True, number=COUNT, last_event_id=COUNT, appended_ns=TIME, path=WORD
-)
-_ARCHIVE: Final = object_kind(
-    ArchiveReply,
-    reply=True,
-    run_id=WORD,
-    workflow_id=WORD,
-    events=many(EVENT),
-    closed=FLAG,
-    versions=many(_VERSION),
-    last_event_id=COUNT,
-    blob_key=WORD,
-    problem=WORD,
-)
-
-ARCHIVE_PAGE: Final = Operation(
-    name="readArchive",
-    method="GET",
-    path="/namespaces/{namespace}/runs/{runId}/archive",
-    summary="Events of a run from its archive.",
-    receiver=_RUN,
-    message=ReadArchive,
-    fields=(
-        NAMESPACE,
-        path_field("run_id"),
-        query_field("after_event_id", integer(0, 2**31 - 1), 0),
-        query_field("event_count_max", integer(0, 2_000), HISTORY_PAGE_EVENTS, "0: all of them."),
-    ),
-    reply=_ARCHIVE,
-    refusals=("not_found",),
-    tag="runs",
-)
-
-VERSIONS: Final = Operation(
-    name="readArchiveVersions",
-    method="GET",
-    path="/namespaces/{namespace}/runs/{runId}/versions",
-    summary="The version log of a run's history file: one entry per append.",
-    receiver=_RUN,
-    message=ReadVersions,
-    fields=(NAMESPACE, path_field("run_id")),
-    reply=_ARCHIVE,
-    refusals=("not_found",),
-    tag="runs",
-)
-
 OPERATIONS: Final = (
     START,
     DESCRIBE,
-    HISTORY_PAGE,
     RESULT,
     SIGNAL,
     QUERY,
@@ -505,6 +393,4 @@ OPERATIONS: Final = (
     CANCEL,
     TERMINATE,
     RESET,
-    ARCHIVE_PAGE,
-    VERSIONS,
 )

@@ -142,7 +142,7 @@ class RemoteHost:
             raise cls(
                 f"{self._wire.url} refuses {operation.name}: {message}", code=code, status=answer.status
             )
-        raise HostError(f"{operation.name}: {message}", **{**error, "message": message})
+        raise HostError(f"{operation.name}: {message}", code=code, incident=str(error.get("incident", "")))
 
     def _no_answer_of_the_api(self, answer: Answer) -> Refusal:
         """Somebody else has answered: a proxy, or a server that is not this API."""

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from temporal_do.edge_adapter.api import kinds
+from temporal_do.edge_adapter.api import temporal_kinds as kinds
 from temporal_do.edge_adapter.api.handler import read_parameters
 from temporal_do.edge_adapter.api.http import read_query, split_target
 from temporal_do.edge_adapter.api.kinds import every_part

@@ -123,6 +123,11 @@ OWNERS: tuple[Owner, ...] = (
     Owner("edge_adapter/tooling/requirements.py", ("subprocess",), "calls pip for the user's packages"),
     Owner("edge_adapter/tooling/secrets_file.py", ("secrets",), "draws the token of a new project"),
     Owner(
+        "edge_adapter/remote/host.py",
+        ("time.time_ns", "os.urandom", "asyncio.sleep"),
+        "a client's own clock and entropy, and its pause before it asks again",
+    ),
+    Owner(
         "edge_adapter/remote/worker.py",
         ("asyncio.sleep", "concurrent.futures"),
         "an ordinary process: its sync activities run in threads, its pauses on its loop",
