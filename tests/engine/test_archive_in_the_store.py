@@ -354,3 +354,36 @@ def test_a_policy_is_what_was_said() -> None:
     assert Temporal(history_retention="forever").archive_policy == ArchivePolicy(stored=True)
     assert Temporal(history_retention="30d").archive_policy == ArchivePolicy(retention_ns=30 * 86_400 * 10**9)
     assert Temporal(history_store_bytes=5).archive_policy == ArchivePolicy(store_bytes=5)
+
+
+def test_on_one_machine_it_lies_in_the_database(tmp_path: Any) -> None:
+    import asyncio
+
+    from temporal_do.edge_adapter.local import LocalHost
+
+    temporal = Temporal(history_retention="forever")
+
+    @temporal.workflow("quick")
+    async def quick(ctx: WorkflowContext) -> str:
+        return "done"
+
+    async def once() -> str:  # the archive is on its way when this ends, or there
+        async with LocalHost(str(tmp_path / "shop.db")) as host:
+            await host.run(Worker(task_queue="main", workflows=[quick]))
+            handle = await temporal.connect(host).start_workflow(quick, workflow_id="q")
+            assert await handle.result() == "done"
+            return (await handle.describe()).run_id
+
+    async def again(run_id: str) -> None:
+        async with LocalHost(str(tmp_path / "shop.db")) as host:
+            reply: Any = None
+            for _ in range(100):
+                reply = await host.call(history_key("default", run_id), ReadArchive())
+                if getattr(reply, "blob_key", ""):
+                    break
+                await asyncio.sleep(0.02)
+            data = await host.get_blob(reply.blob_key)
+            assert data is not None
+            assert read_history(data).events == reply.events != ()
+
+    asyncio.run(again(asyncio.run(once())))
