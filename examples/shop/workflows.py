@@ -56,10 +56,11 @@ async def order_workflow(ctx: WorkflowContext, order: Order) -> OrderResult:
 
     order = await ctx.activity("validate-order", validate_order, order)
     try:
-        await ctx.activity("reserve-stock", reserve_stock, order)
-        undo.append(lambda: ctx.activity("release-stock", release_stock, order))
-        await ctx.activity("charge-payment", charge_payment, order, retry=PAYMENT_RETRY)
-        undo.append(lambda: ctx.activity("refund-payment", refund_payment, order))
+        async with ctx.shielded():  # a cancellation waits until we know what was done, and so what to undo
+            await ctx.activity("reserve-stock", reserve_stock, order)
+            undo.append(lambda: ctx.activity("release-stock", release_stock, order))
+            await ctx.activity("charge-payment", charge_payment, order, retry=PAYMENT_RETRY)
+            undo.append(lambda: ctx.activity("refund-payment", refund_payment, order))
 
         status = "waiting for payment"
         await ctx.sleep("wait-for-payment", pace().payment)  # a timer blocks no worker

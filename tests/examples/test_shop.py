@@ -158,6 +158,24 @@ async def test_a_cancelled_order_is_taken_back_before_it_ends(sim: Simulation, o
     assert (outside.balance("ada"), outside.stock["tea"]) == (0, 1000)
 
 
+@pytest.mark.sim(faults=FaultPlan.network() | FaultPlan.workers())
+async def test_an_order_that_is_cancelled_while_it_is_being_paid_gives_everything_back(
+    sim: Simulation, outside: Outside
+) -> None:
+    sim.run(worker)
+
+    async def cancelled_after(number: int) -> None:
+        handle = await place(Order(str(number), f"customer-{number}", "tea", 1, 450))
+        await asyncio.sleep(number / 1_000)
+        await handle.cancel("changed my mind")
+        with pytest.raises(WorkflowFailureError):
+            await handle.result()
+
+    await asyncio.gather(*(cancelled_after(number) for number in range(100)))
+    assert [outside.balance(f"customer-{number}") for number in range(100)] == [0] * 100
+    assert outside.stock["tea"] == 1000
+
+
 async def test_a_terminated_order_is_not(sim: Simulation, outside: Outside) -> None:
     sim.run(worker)
     handle = await place(TEA)
