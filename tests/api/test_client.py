@@ -399,8 +399,7 @@ def test_two_simulations_at_once_know_nothing_of_each_other() -> None:
 def test_a_call_without_a_world_names_the_ways_to_give_one() -> None:
     temporal = Temporal()
     temporal.define_workflow("sleeper", sleeper)
-    with pytest.raises(NoHostError, match=r"`sim`.*use_host\(host\).*connect\(host\).*LocalHost") as no_host:
+    with pytest.raises(NoHostError, match=r"`sim`.*use_host\(host\).*connect\(host\).*LocalHost.*url="):
         asyncio.run(temporal.start_workflow("sleeper"))
-    assert "url" not in str(no_host.value)
     with pytest.raises(NoHostError):
         asyncio.run(temporal.get_handle("x").result())
