@@ -135,7 +135,9 @@ program = st.recursive(
     st.lists(leaf, min_size=1, max_size=3),
     lambda inner: st.one_of(
         st.tuples(leaf, port, inner, leaf).map(lambda f: [f[0], ["call", f[1], f[2]], f[3]]),
-        st.lists(st.tuples(port, inner).map(list), min_size=2, max_size=3).map(lambda calls: [["all", calls]]),
+        st.lists(st.tuples(port, st.lists(leaf, min_size=1, max_size=2)).map(list), min_size=2, max_size=3).map(
+            lambda calls: [["all", calls]]
+        ),
     ),
     max_leaves=6,
 )
@@ -165,7 +167,7 @@ soon = st.tuples(port, rows, st.sampled_from((-5_000, 0, 1, 20, 60)), ring).map(
 soon_pure = st.tuples(pure, st.sampled_from((-5_000, 0, 30)), told_pure).map(
     lambda f: [["ask", f[0], [["alarm", f[1], f[2]]]], ["settle"]]
 )
-together = st.lists(st.tuples(port, program).map(list), min_size=2, max_size=4)
+together = st.lists(st.tuples(port, st.lists(leaf, min_size=1, max_size=3)).map(list), min_size=2, max_size=4)
 top = st.one_of(
     st.tuples(port, program).map(lambda f: [["call", *f]]),
     st.tuples(port, program).map(lambda f: [["call", *f]]),

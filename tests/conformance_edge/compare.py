@@ -12,7 +12,7 @@ import attrs
 from .cases import Case
 from .simulated import simulate
 
-SEEDS = 48
+SEEDS = 300
 """Where the order of simultaneous events is open, the simulator's seed decides it: so many are tried."""
 AGAIN = 2
 """What the real platform sees depends on the machine's load as well: so often a case is performed again, by

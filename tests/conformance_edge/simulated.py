@@ -21,7 +21,26 @@ def ports_for_shells() -> Iterator[None]:
     try:
         yield
     finally:
+        ports.io_pause = None
         sim_objects.Shell = shell  # type: ignore[misc]
+
+
+IO_STEPS = 4
+
+
+def pauses(simulation: Simulation, seed: int) -> Any:
+    """The time that I/O takes on the platform, in steps of a nanosecond: none with the first seed, as
+    ever in the simulator without faults; with another one as it draws."""
+    if not seed:
+        return None
+    platform = simulation.platform
+
+    async def pause(host: Any) -> None:
+        steps = platform.choices.draw(f"io:{host.name}", IO_STEPS)
+        if steps:
+            await platform.delay(steps)
+
+    return pause
 
 
 def simulate(case: Case, seed: int = 0, *, strict: bool = False) -> list[Any]:
@@ -30,6 +49,7 @@ def simulate(case: Case, seed: int = 0, *, strict: bool = False) -> list[Any]:
         platform = simulation.platform
         platform.on_crash = lambda life, error: None  # scripts fail on purpose
         platform.queues.consume(ports.QUEUE, ports.consume)
+        ports.io_pause = pauses(simulation, seed)
         seen: list[Any] = []
         for part in case.parts:
             ports.LEDGERS.pop(case.name, None)

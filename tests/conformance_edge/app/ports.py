@@ -7,7 +7,9 @@ outermost steps as a client, and waits until everything has come to rest.
 
 What is observed: the result of each step, then what each object holds. Rules that make two hosts comparable:
 
-- of time, only order is observed: an alarm or a message is early or it is not;
+- of time, only order is observed: an alarm or a message is early or it is not. The moment for which an alarm
+  says it was set is not before the one it was set for, and may be later: the platform moves one of the past to
+  the present, and the host one that may be lost by a millisecond;
 - an alarm that finds nothing due is no observation, because alarms are at least once;
 - of a failed call it is observed that its outcome is unknown, not the words;
 - messages of a queue are seen in no order.
@@ -19,7 +21,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from temporal_do.runtime.actor import Actor, AfterDelivery, Alarm, Ok, Poke, State, Turn
@@ -94,6 +96,8 @@ class Ledger:
 
 
 LEDGERS: dict[str, Ledger] = {}
+io_pause: Callable[[Any], Awaitable[None]] | None = None
+"""The platform's own I/O takes time in which other things happen; a simulator that takes none waits here."""
 
 
 def ledger(key: str) -> Ledger:
@@ -156,9 +160,15 @@ class Steps:
         method: Callable[..., Any] = getattr(self, f"do_{word}")
         return await method(*arguments)
 
+    async def _outside(self, work: Any) -> Any:
+        result = await work
+        if io_pause is not None:
+            await io_pause(self.host)
+        return result
+
     async def _asked(self, name: str, message: Any) -> Any:
         try:
-            reply = await self.host.call(key_of(self.case, name), message)
+            reply = await self._outside(self.host.call(key_of(self.case, name), message))
         except HostError:
             return "unknown"
         return reply.results if type(reply) is PortDid else type(reply).__name__
@@ -175,23 +185,21 @@ class Steps:
     async def do_queue(self, delay_ms: int, name: str, steps: Any, failures: int) -> Any:
         now_ns = self.host.now()
         ledger(key_of(self.case, name)).queued += 1
-        await self.host.enqueue(
-            QUEUE,
-            PortTask(
-                key=key_of(self.case, name),
-                steps=frozen(steps),
-                failures=failures,
-                not_before_ns=now_ns + delay_ms * MILLISECOND,
-            ),
-            delay_ms * MILLISECOND,
+        task = PortTask(
+            key=key_of(self.case, name),
+            steps=frozen(steps),
+            failures=failures,
+            not_before_ns=now_ns + delay_ms * MILLISECOND,
         )
+        await self._outside(self.host.enqueue(QUEUE, task, delay_ms * MILLISECOND))
         return "sent"
 
     async def do_blob(self, name: str, text: str, once: bool) -> Any:
-        return await self.host.put_blob(f"{self.case}/{name}", text.encode(), only_if_absent=once)
+        put = self.host.put_blob(f"{self.case}/{name}", text.encode(), only_if_absent=once)
+        return await self._outside(put)
 
     async def do_read(self, name: str) -> Any:
-        found = await self.host.get_blob(f"{self.case}/{name}")
+        found = await self._outside(self.host.get_blob(f"{self.case}/{name}"))
         return None if found is None else found.decode()
 
     async def do_race(self, name: str, texts: Any) -> Any:
@@ -295,7 +303,7 @@ class PortShell(Steps):
             await self.step(*steps[0])
             steps = steps[1:]
         number = len(rows.get("rings", ())) + 1
-        said = "same moment" if scheduled_ns == due_ns else "other moment"
+        said = "not before" if scheduled_ns >= due_ns else "too early"
         await self._commit([("rings", number, PortRow(value=said))], None)
         await self.perform(steps)
 
@@ -455,7 +463,7 @@ class Driver(Steps):
         alarm that the next part shall see."""
         self.names = names
         for name in names:
-            await self.do_call(name, [])  # who has an alarm says so
+            await self.do_call(name, [("load",)])  # who has an alarm says so
         results = await self.perform([*steps, ("settle",)])
         looks = {name: await self.do_call(name, [("load",)]) for name in names}
         if across:
