@@ -1,4 +1,4 @@
-"""``temporal-do history``: look at one recorded history, or at the difference between two.
+"""``temporal-do history``: look at one recorded history, at the difference between two, or fetch some.
 
 Owns the arguments and the printing; the timeline is the simulator's. A history is read and checked first, so
 that what is shown hangs together.
@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ..runtime.errors import HistoryReadError
 from ..runtime.history import History, check_history, read_history_file
+from . import history_fetch
 from .errors import UsageError
 from .event_list import diff_lines, event_lines
 from .exit_codes import ExitCode
@@ -32,6 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     diff.add_argument("first", metavar="A", help="a history in Temporal's JSON")
     diff.add_argument("second", metavar="B", help="another one")
     diff.set_defaults(verb_run=_diff)
+    fetch = verbs.add_parser("fetch", help="bring the histories of an application here, to replay them")
+    history_fetch.add_arguments(fetch)
+    fetch.set_defaults(verb_run=history_fetch.run)
 
 
 def run(arguments: argparse.Namespace) -> int:

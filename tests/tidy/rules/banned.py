@@ -85,6 +85,11 @@ OWNERS: tuple[Owner, ...] = (
         ("asyncio.run", "asyncio.sleep", "signal"),
         "a session on this machine, in real time, until Ctrl-C",
     ),
+    Owner(
+        "cli/history_fetch.py",
+        ("os.environ", "asyncio.run"),
+        "the token's way in; fetching is asynchronous, the command is not",
+    ),
     Owner("cli/replay.py", ("time.perf_counter_ns",), "says how long a replay took"),
     Owner(
         "cli/worker.py",
