@@ -6,7 +6,7 @@ along. In between it rests, so that they arrive in the middle of everything. Whe
 ends, many runs later.
 
 Faults: objects die at every point of a turn, the network loses, delays and doubles, alarms are late, commits
-slow, superseded incarnations go on for a while.
+slow, the object store that keeps the histories fails, superseded incarnations go on for a while.
 
 Promises: every acknowledged number is counted once, each sender's in order; the runs follow each other
 without a gap, each is continued once, and only the last one is open; a client that waits follows them to the
@@ -64,7 +64,9 @@ class Marathon:
         self.sim = sim
         self.promises = promises
         self.sender = sender
-        self.temporal = temporal = Temporal(namespace="marathon", task_queue="runners")
+        self.temporal = temporal = Temporal(
+            namespace="marathon", task_queue="runners", history_retention="forever"
+        )
 
         @temporal.workflow("counter")
         async def counter(ctx: WorkflowContext, seen: list[list[int]], wanted: int) -> list[list[int]]:

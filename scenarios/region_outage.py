@@ -106,7 +106,9 @@ class Region:
         self.sim = sim
         self.bank = bank
         self.promises = bank.promises
-        self.temporal = temporal = Temporal(namespace="region-outage", task_queue="bank")
+        self.temporal = temporal = Temporal(
+            namespace="region-outage", task_queue="bank", history_store_bytes=0
+        )
         patient = RetryPolicy(initial_interval="5s", maximum_interval="10m")
 
         @temporal.activity
