@@ -19,7 +19,7 @@ from ...runtime.messages.visibility import (
     ListSchedules,
     ScheduleList,
 )
-from .kinds import ANY_TEXT, COUNT, NOTE, TIME, WORD, integer, many
+from .kinds import ANY_TEXT, COUNT, TIME, WORD, integer, many, text
 from .shapes import object_kind
 from .table import NAMESPACE, Operation, Receiver, query_field
 from .temporal_kinds import MEMO_OUT, SEARCH_ATTRIBUTES_OUT
@@ -35,7 +35,10 @@ _SHARD: Final = query_field(
 )
 _INDEX: Final = Receiver(kind=VISIBILITY, parameters=("shard",))
 _QUERY: Final = query_field(
-    "query", NOTE, "", "Temporal's list filter, such as `ExecutionStatus = 'Running' AND CustomerId = 'c1'`."
+    "query",
+    text(least=0, most=4_000),
+    "",
+    "Temporal's list filter, such as `ExecutionStatus = 'Running' AND CustomerId = 'c1'`.",
 )
 _PAGE: Final = (
     query_field("page_size", integer(1, 1_000), PAGE_SIZE),

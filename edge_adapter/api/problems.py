@@ -43,7 +43,7 @@ CODES: Final[Mapping[str, ErrorCode]] = {
         ("unauthorized", 401, ACCESS),
         ("no_such_route", 404, ACCESS),
         ("method_not_allowed", 405, ACCESS),
-        ("target_too_long", 414, ACCESS),
+        ("target_too_long", 414, ARGUMENT),
         ("headers_too_large", 431, ACCESS),
         ("unsupported_media_type", 415, ARGUMENT),
         ("body_too_large", 413, ARGUMENT),

@@ -279,3 +279,22 @@ def test_a_payload_is_read_and_written_as_itself(value: Any) -> None:
 def test_a_failure_keeps_what_it_is_made_of() -> None:
     failure = Failure(message="a", cause=Failure(message="b", stack_trace="c"))
     assert kinds.FAILURE.read(json.loads(json.dumps(kinds.FAILURE.write(failure)))) == failure
+
+
+def test_the_page_lists_every_operation() -> None:
+    import re
+    from pathlib import Path
+
+    page = (Path(__file__).parents[2] / "docs" / "http-api.md").read_text("utf-8")
+    listed = re.findall(r"^\| (\w+) \| `([A-Z]+) (/\S+)` \|$", page, re.MULTILINE)
+    assert sorted(listed) == sorted((row.name, row.method, row.path) for row in OPERATIONS)
+
+
+def test_the_page_names_every_code() -> None:
+    from pathlib import Path
+
+    from temporal_do.edge_adapter.api.problems import CODES
+
+    page = (Path(__file__).parents[2] / "docs" / "http-api.md").read_text("utf-8")
+    for row in CODES.values():
+        assert f"`{row.code}`" in page
