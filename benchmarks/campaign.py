@@ -24,13 +24,14 @@ OURS = """
 import json, sys, time
 from collections import Counter
 from benchmarks.jobs import SCENARIO, count_of, faults_of
-from temporal_do.sim.runner import run_scenario
+from temporal_do.sim.runner import many_runs, run_scenario
 
 def run(seeds, checkers):
-    for seed in seeds:
-        result = run_scenario(SCENARIO, seed=seed, faults=faults_of(seed), checkers=checkers)
-        if not result.passed:
-            raise SystemExit(f"seed {seed}: {result.violations[0].message}")
+    with many_runs():  # as campaigns do
+        for seed in seeds:
+            result = run_scenario(SCENARIO, seed=seed, faults=faults_of(seed), checkers=checkers)
+            if not result.passed:
+                raise SystemExit(f"seed {seed}: {result.violations[0].message}")
 
 first, count = int(sys.argv[1]), int(sys.argv[2])
 seeds = range(first, first + count)

@@ -11,7 +11,7 @@ from collections import Counter
 from temporal_do.runtime import Temporal, Worker, WorkflowContext
 from temporal_do.sim.explore.case import Case
 from temporal_do.sim.explore.exhaustive_crash import CrashPairs, ExhaustiveCrash, boundaries_of
-from temporal_do.sim.runner import run_scenario
+from temporal_do.sim.runner import many_runs, run_scenario
 from temporal_do.sim.scenario import Scenario
 from temporal_do.sim.simulation import Simulation
 
@@ -59,9 +59,10 @@ def scenario(count: int) -> Scenario:
 
 def _play(where: Scenario, cases: list[Case]) -> float:
     began = time.process_time()
-    for case in cases:
-        result = run_scenario(where, seed=case.seed, faults=case.faults)
-        assert result.passed, (case.note, result.violations)
+    with many_runs():  # as campaigns do
+        for case in cases:
+            result = run_scenario(where, seed=case.seed, faults=case.faults)
+            assert result.passed, (case.note, result.violations)
     return time.process_time() - began
 
 

@@ -89,6 +89,23 @@ def run_scenario(
 
 
 @contextmanager
+def many_runs() -> Iterator[None]:
+    """Around runs that follow each other: what each of them would set up and take down again stays meanwhile.
+
+    That is the strict guard's hold on the interpreter (a guard refuses nothing outside of workflow code) and
+    the garbage collector's patience.
+    """
+    from ..runtime.guard import strict_guard
+
+    guard = strict_guard()
+    try:
+        with _unhurried_gc():
+            yield
+    finally:
+        guard.close()
+
+
+@contextmanager
 def _unhurried_gc() -> Iterator[None]:
     """Let the garbage collector wait until a run is over: what it would look at is mostly alive, and dies
     with the run. What the user has set higher, or switched off, stays."""

@@ -11,7 +11,7 @@ Must not import: a strategy by itself (the table in the package's face names the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -142,9 +142,11 @@ class Campaign:
 
     def run(self) -> CampaignReport:
         """Run it to one of its bounds."""
+        from ..runner import many_runs
+
         file = None if self._resume is None else ResultsFile(self._resume, self._head())
         try:
-            with self._pool() as pool:
+            with self._pool() as pool, many_runs() if pool is None else nullcontext():
                 return _Run(self, file, pool).run()
         finally:
             if file is not None:

@@ -19,11 +19,20 @@ from concurrent.futures import (
     ProcessPoolExecutor,
     wait,
 )
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from time import perf_counter_ns
 from typing import Any
 
-__all__ = ["BrokenExecutor", "CancelledError", "Executor", "Future", "clock_ns", "first_done", "process_pool"]
+__all__ = [
+    "BrokenExecutor",
+    "CancelledError",
+    "Executor",
+    "Future",
+    "clock_ns",
+    "first_done",
+    "is_worker",
+    "process_pool",
+]
 
 
 def clock_ns() -> int:
@@ -34,6 +43,11 @@ def clock_ns() -> int:
 def process_pool(jobs: int) -> Executor:
     """``jobs`` fresh processes, started without a copy of this one: they import what they need."""
     return ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_leave_interrupts)
+
+
+def is_worker() -> bool:
+    """Is this a process that another one has started to run cases?"""
+    return parent_process() is not None
 
 
 def _leave_interrupts() -> None:

@@ -6,13 +6,15 @@ outcome of kind harness and is never raised.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from contextlib import ExitStack
+from functools import cache, lru_cache
 
 import attrs
 
 from ..scenario import Kind, RunResult, Scenario, Violation
 from ..tape import Tape
 from .case import Case, Outcome
+from .machine import is_worker
 from .naming import find_scenario
 from .strategy import Checkers, Play
 
@@ -40,6 +42,8 @@ def play_case(
 
     The choices of a run that passed are dropped unless ``keep_tape``: most runs pass, and few are read.
     """
+    if is_worker():
+        _stay_ready()
     try:
         result, further = play(scenario_of(reference), case, strict, checkers)
     except (Exception, SystemExit) as error:  # code under test must not end the campaign, let alone well
@@ -48,6 +52,16 @@ def play_case(
         result = attrs.evolve(result, tape=attrs.evolve(result.tape, deviations={}))
     found: dict[str, object] = {"note": case.note, **further}
     return Outcome(scenario=name, number=case.number, result=result, **found)  # type: ignore[arg-type]
+
+
+@cache
+def _stay_ready() -> ExitStack:
+    """A process that runs cases and nothing else keeps, for its life, what they all need."""
+    from ..runner import many_runs
+
+    held = ExitStack()
+    held.enter_context(many_runs())
+    return held
 
 
 def broken_outcome(name: str, case: Case, error: BaseException) -> Outcome:
