@@ -149,6 +149,12 @@ class RemoteHost:
         what = f"status {answer.status}, {answer.content_type or 'no content type'}"
         if answer.status >= 500 or answer.status in (408, 425, 429):
             raise HostError(f"{self._wire.url} does not serve the API right now ({what})")
+        if answer.location:
+            raise ApiError(
+                f"{self._wire.url} redirects to {answer.location[:_SHOWN]!r}; give the url that "
+                "serves the API, since redirects are not followed",
+                status=answer.status,
+            )
         text = answer.body[:_SHOWN].decode("utf-8", "replace")
         raise ApiError(
             f"{self._wire.url} does not answer as the API does ({what}); is the url right? It says: {text!r}",

@@ -34,6 +34,8 @@ class Answer(NamedTuple):
     status: int
     content_type: str
     body: bytes
+    location: str = ""
+    """Where a redirect leads to."""
 
 
 def checked_url(url: Any) -> str:
@@ -101,7 +103,10 @@ class Wire:
         if self._away:
             self._away = False
             logger.info("%s answers again", self.url)
-        return Answer(response.status_code, response.headers.get("content-type", ""), response.content)
+        found = response.headers
+        return Answer(
+            response.status_code, found.get("content-type", ""), response.content, found.get("location", "")
+        )
 
     def _client(self) -> httpx.AsyncClient:
         loop = asyncio.get_running_loop()

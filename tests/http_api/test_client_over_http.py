@@ -223,7 +223,7 @@ def describe(temporal: Temporal) -> Any:
         (httpx.Response(429, text="slow down"), HostError, "right now"),
         (httpx.Response(404, text="<html>no page"), ApiError, "is the url right.*no page"),
         (httpx.Response(200, text="<html>welcome"), ApiError, "does not answer as the API"),
-        (httpx.Response(302, headers={"location": "https://evil"}), ApiError, "does not answer as the API"),
+        (httpx.Response(302, headers={"location": "https://evil"}), ApiError, "redirects to 'https://evil'"),
         (httpx.Response(200, json=[]), ApiError, "does not answer as the API"),
         (httpx.Response(200, json={"runId": 5}), ApiError, "runId: expected text.*another version"),
         (httpx.Response(200, content=b"{", headers={"content-type": "application/json"}), ApiError, "answer"),

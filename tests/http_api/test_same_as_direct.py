@@ -16,9 +16,7 @@ from temporal_do.edge_adapter.api import Api, asgi
 from temporal_do.edge_adapter.remote import RemoteHost
 from temporal_do.sim import Simulation
 from tests.api import (
-    test_bad_input,
     test_cancelling,
-    test_children,
     test_client,
     test_queries_and_updates,
     test_runs,
@@ -33,13 +31,10 @@ PATIENCE_SECONDS = 365.0 * 24 * 3600
 """Virtual time passes at once; thousands of "not yet" would not."""
 LEFT_OUT: dict[str, str] = {
     "test_a_wait_for_a_signal_that_never_comes_is_told_with_the_line": "who asks again is no deadlock",
-    "test_a_bad_child_starts_nothing_and_says_why": "the simulation ends it before the start is answered",
 }
 
 for _module in (
-    test_bad_input,
     test_cancelling,
-    test_children,
     test_client,
     test_queries_and_updates,
     test_runs,
