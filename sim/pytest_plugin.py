@@ -13,8 +13,8 @@ Must not import at its top: anything of this package, nor anything that is not l
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Generator, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 SIMULATION: pytest.StashKey[Simulation] = pytest.StashKey()
 """Where an item keeps its simulation."""
+
+SIM = "sim"
+"""The host that is no other one."""
 
 MARKER = (
     "sim(seed=0, start='2026-01-01T00:00:00Z', freeze_time=False, faults=None, strict=False, replay=True): "
@@ -69,6 +72,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--chaos-budget", metavar="TIME", help="end the seeds of a chaos test after so much real time (60s)"
     )
     group.addoption("--chaos-tape", metavar="FILE", help="repeat one recorded run of a chaos test")
+    group.addoption(
+        "--sim-host",
+        metavar="HOST",
+        default=SIM,
+        help="where tests that use sim run: sim (default), or in real time on a real host: edge is the "
+        "platform's own binary on this machine",
+    )
     parser.addini(
         "sim_replay",
         "replay the histories that a test produced when it has passed",
@@ -93,6 +103,10 @@ def pytest_configure(config: pytest.Config) -> None:
             raise pytest.UsageError(
                 f"--sim-seed {first!r} is no number: it goes without --chaos-seeds and --chaos-budget"
             )
+    if config.getoption("--sim-host") != SIM:
+        from .plugin_host import check_option
+
+        check_option(config)
     seeds = config.getoption("--sim-seeds")
     if seeds is not None and seeds < 1:
         raise pytest.UsageError(f"--sim-seeds takes a number from 1 on, not {seeds}")
@@ -123,15 +137,30 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture
+def sim_host_options() -> Mapping[str, Any]:
+    """How a world is made with --sim-host; override it in your conftest. For edge: ``project``, the folder
+    or file of the Worker's configuration, and ``variables``, values of the Worker's variables."""
+    return {}
+
+
+@pytest.fixture
 def sim(request: pytest.FixtureRequest) -> Iterator[Simulation]:
     """A simulated world of this test's own: see ``temporal_do.sim.Simulation``.
 
     Calls on a ``Temporal`` find it by themselves. An ``async def`` test runs on its virtual time; a plain one
-    calls ``sim.execute(...)``. ``@pytest.mark.sim(...)`` says how it is made.
+    calls ``sim.execute(...)``. ``@pytest.mark.sim(...)`` says how it is made. With ``--sim-host`` it is what
+    of this another world has: see ``plugin_host.PortableSim``.
     """
+    item = request.node
+    host = request.config.getoption("--sim-host")
+    if host != SIM:
+        from .plugin_host import other_world
+
+        with other_world(request, host) as other:
+            yield cast("Simulation", other)
+        return
     from .plugin_run import new_simulation
 
-    item = request.node
     if item.get_closest_marker("chaos") is not None:
         from .plugin_chaos import CURRENT
 
@@ -157,6 +186,11 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, Any, Any]
         from .plugin_chaos import in_its_place
 
         with in_its_place(pyfuncitem):
+            return (yield)
+    if pyfuncitem.config.getoption("--sim-host") != SIM:
+        from .plugin_host import run_in_other_world
+
+        with run_in_other_world(pyfuncitem):
             return (yield)
     simulation = pyfuncitem.stash.get(SIMULATION, None)
     if simulation is None:
@@ -190,7 +224,12 @@ def pytest_runtest_makereport(
     """Tell of a failure what repeats it."""
     simulation = item.stash.get(SIMULATION, None)
     if simulation is None:
-        return (yield)
+        report = yield
+        if report.failed and item.config.getoption("--sim-host") != SIM:
+            from .plugin_host import add_section as add_other
+
+            add_other(report, item)
+        return report
     from .plugin_report import add_section, shorten_traceback
 
     if call.excinfo is not None:
