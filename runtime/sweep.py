@@ -102,7 +102,7 @@ async def _sweep_shard(
                 if reply.pending:
                     report.unsettled += 1
                     busy.add(key)
-                elif closed_run_id:
+                elif closed_run_id and key not in reply.others:  # or else it is still waiting for itself
                     addressed[closed_run_id] = reply.others
                 for other in reply.others:
                     if other not in poked:

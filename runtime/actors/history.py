@@ -21,10 +21,11 @@ from typing import Any, Final
 
 from ..actor import Actor, Alarm, BlobDone, Ok, Refusal, Turn
 from ..archiving import DEFAULT
-from ..durations import MINUTE
+from ..durations import HOUR, MINUTE
 from ..host import Tables
-from ..keys import HISTORY
+from ..keys import HISTORY, visibility_key, visibility_shard
 from ..messages.history import AppendEvents, ArchiveVersion, ReadArchive, ReadVersions
+from ..messages.visibility import RecordExpiry
 from ..messages.workflow import Poke
 from .history_rows import EVENT, META, RUN, VERSION, ArchivedRun, HistoryState, history_path
 from .history_store import archive_reply, blob_done, expire, fetch, store
@@ -32,6 +33,8 @@ from .history_store import archive_reply, blob_done, expire, fetch, store
 OK: Final = Ok()
 EXPIRY_PAUSE_NS: Final = 10 * MINUTE
 """So long after a deletion that may have failed it is tried again."""
+EXPIRY_GRACE_NS: Final = HOUR
+"""So long after its time an archive that is still there has lost its alarm, perhaps."""
 
 
 class HistoryActor(Actor[HistoryState]):
@@ -46,7 +49,7 @@ class HistoryActor(Actor[HistoryState]):
             ReadVersions: _read_versions,
             BlobDone: blob_done,
             Alarm: _do_what_is_due,
-            Poke: _do_what_is_due,
+            Poke: _poked,
         }
 
     def load(self, key: str, tables: Tables) -> HistoryState:
@@ -105,6 +108,9 @@ def _appended(
         retention_ns = (message.archive or DEFAULT).retention_ns
         end = {"closed_ns": turn.now, "size_bytes": message.size_bytes, "archive": message.archive}
         end["expires_ns"] = 0 if retention_ns is None else turn.now + retention_ns
+        if retention_ns is not None:
+            shard = visibility_key(message.namespace, visibility_shard(message.workflow_id))
+            turn.send(shard, RecordExpiry(key=state.key, due_ns=end["expires_ns"] + EXPIRY_GRACE_NS))
     row = ArchivedRun(
         namespace=message.namespace,
         workflow_id=message.workflow_id,
@@ -144,3 +150,11 @@ def _do_what_is_due(state: HistoryState, message: Any, turn: Turn) -> Any:
     if run is not None and run.expires_ns and run.expires_ns <= turn.now:
         expire(state, run, turn, turn.now + EXPIRY_PAUSE_NS)
     return OK
+
+
+def _poked(state: HistoryState, message: Poke, turn: Turn) -> Any:
+    """The alarm of the retention may have been lost. As long as there is anything to delete in time, the
+    archive itself is what the sweep waits for."""
+    _do_what_is_due(state, message, turn)
+    run = state.run
+    return (state.key,) if run is not None and run.expires_ns and message.closed_run_id else OK

@@ -10,6 +10,7 @@ start while somebody pages are newer than his position, so he sees each earlier 
     ListExecutions      what matches the filter, newest start first, ties by run id
     CountExecutions     how many match
     RegisterSchedule, ForgetSchedule    a schedule's object exists, or does no more
+    RecordExpiry        an archive that is to delete itself
     ListSchedules       the ids of schedules, in their order
     ListAwake           the objects that should be awake, a page at a time
     RunsAtRest          closed runs and deleted schedules that were found with nothing left to send
@@ -25,7 +26,7 @@ from ..actor import Actor, Alarm, Ok, Poke, Refusal, State, Turn
 from ..durations import HOUR
 from ..errors import InvalidArgumentError
 from ..host import Tables
-from ..keys import TIMER, VISIBILITY, decode_part, parse_key, workflow_key
+from ..keys import VISIBILITY, decode_part, parse_key, workflow_key
 from ..messages.visibility import (
     AwakeList,
     CountExecutions,
@@ -38,6 +39,7 @@ from ..messages.visibility import (
     ListExecutions,
     ListSchedules,
     RecordExecution,
+    RecordExpiry,
     RegisterSchedule,
     RunsAtRest,
     ScheduleList,
@@ -70,7 +72,8 @@ AWAKE: Final = AwakeMark()
 
 class VisibilityState(State):
     """One shard's rows: table ``execution`` by run id, ``closing`` by the ids of closed runs and the object
-    keys of deleted schedules that no sweep has found at rest yet, ``schedule`` by object key."""
+    keys of deleted schedules and of archives with an end, which no sweep has found at rest yet, ``schedule``
+    by object key."""
 
     __slots__ = ()
 
@@ -88,6 +91,7 @@ class VisibilityActor(Actor[VisibilityState]):
             CountExecutions: _count,
             RegisterSchedule: _register_schedule,
             ForgetSchedule: _forget_schedule,
+            RecordExpiry: _record_expiry,
             ListSchedules: _list_schedules,
             ListAwake: _list_awake,
             RunsAtRest: _runs_at_rest,
@@ -172,8 +176,14 @@ def _list_schedules(state: VisibilityState, message: ListSchedules, turn: Turn) 
 def _list_awake(state: VisibilityState, message: ListAwake, turn: Turn) -> AwakeList:
     closing = state.table(CLOSING)
     found: list[tuple[str, str, str]] = [(key, key, "") for key in map(str, state.table(SCHEDULE))]
-    found += [(key, key, key) for key in map(str, closing) if _is_schedule(key)]
     later_ns: list[int] = []
+    for key, mark in closing.items():
+        if not _is_key(str(key)):
+            continue
+        if mark.due_ns > turn.now:
+            later_ns.append(mark.due_ns)
+        else:
+            found.append((str(key), str(key), str(key)))
     for run_id, execution in state.table(TABLE).items():
         closed_run_id = ""
         if execution.close_ns is not None:
@@ -200,7 +210,7 @@ def _list_awake(state: VisibilityState, message: ListAwake, turn: Turn) -> Awake
 
 def _runs_at_rest(state: VisibilityState, message: RunsAtRest, turn: Turn) -> Any:
     for run_id in message.run_ids:
-        if _is_schedule(run_id):
+        if _is_key(run_id):
             turn.delete(CLOSING, run_id)
             continue
         execution: ExecutionRecord | None = state.get(TABLE, run_id)
@@ -214,9 +224,15 @@ def _runs_at_rest(state: VisibilityState, message: RunsAtRest, turn: Turn) -> An
     return OK
 
 
-def _is_schedule(name: str) -> bool:
-    """Is a name in ``closing`` the key of a schedule's object, and no run id?"""
-    return name.startswith(TIMER + "/")
+def _record_expiry(state: VisibilityState, message: RecordExpiry, turn: Turn) -> Any:
+    if state.get(CLOSING, message.key) is None:
+        turn.put(CLOSING, message.key, AwakeMark(due_ns=message.due_ns))
+    return OK
+
+
+def _is_key(name: str) -> bool:
+    """Is a name in ``closing`` the key of an object (a schedule, an archive), and no run id?"""
+    return "/" in name
 
 
 def _matching(state: VisibilityState, query: str) -> list[ExecutionRecord]:

@@ -72,6 +72,15 @@ class ForgetSchedule:
 
 
 @record
+class RecordExpiry:
+    """The archive with this object key deletes itself in time; from ``due_ns`` on the recovery sweep has to
+    see whether it did."""
+
+    key: str
+    due_ns: int
+
+
+@record
 class ListSchedules:
     """Answered by :class:`ScheduleList`: ids in their order; ``page_token`` is the last one known already."""
 
@@ -102,7 +111,7 @@ class ListAwake:
 @record
 class AwakeList:
     """Keys of objects to poke; beside each the closed run it is there for, or "" (beside a deleted schedule
-    its key). ``next`` "": the last page."""
+    and an archive its own key). ``next`` "": the last page."""
 
     keys: tuple[str, ...] = ()
     closed_run_ids: tuple[str, ...] = ()
@@ -113,8 +122,8 @@ class AwakeList:
 
 @record
 class RunsAtRest:
-    """From the recovery sweep: these closed runs, and deleted schedules by key, have nothing left to
-    send."""
+    """From the recovery sweep: these closed runs have nothing left to send; nor have these deleted schedules
+    and archives, by key."""
 
     run_ids: tuple[str, ...]
 

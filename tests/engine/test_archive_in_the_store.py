@@ -161,6 +161,32 @@ def test_an_archive_is_emptied_although_the_store_fails_at_first() -> None:
         assert all(not any(tables.values()) for tables in archives(sim).values())
 
 
+@pytest.mark.parametrize("size", [0, None])
+def test_the_sweep_deletes_an_archive_whose_alarm_was_lost(size: int | None) -> None:
+    shop = Shop(history_retention="30d", history_store_bytes=size)
+    with Simulation() as sim:
+
+        async def main() -> None:
+            await shop.grow(sim)
+            for _ in range(2):  # what is at rest is swept once more after a day, and an archive in its time
+                await sim.deployment.sweep(sim.host)
+                await sim.sleep("29d")
+                for fault in ("stuck_alarm", "lost_put"):
+                    sim.place(fault, "HistoryDO/*" if fault == "stuck_alarm" else "history/*")
+                    sim.place(fault, "HistoryDO/*" if fault == "stuck_alarm" else "history/*", 2)
+            assert not any(
+                kind_of(key) == HISTORY and any(rows.values()) for key, rows in archives(sim).items()
+            )
+            for _ in range(3):
+                report = await sim.deployment.sweep(sim.host)
+                await sim.sleep("10m")
+            assert report.poked == 0, "nothing is left to look after"
+
+        sim.execute(main())
+        assert sim.stats["fault_stuck_alarm"] == 2
+        assert all(sim.execute(sim.host.get_blob(key)) == b"" for key in sim.platform.blobs.keys())
+
+
 @pytest.mark.parametrize("profile", PROFILES)
 @pytest.mark.parametrize("fault", ["lost_put", "ambiguous_put", "throttled_put", "lost_race", "failed_get"])
 @pytest.mark.parametrize("then", ["", "reset", "crash_before_commit", "crash_after_commit", "zombie"])

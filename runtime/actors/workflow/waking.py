@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...actor import Ok, Poke, Turn
 from ...history import EventType, WorkflowExecutionTimedOut
-from ...keys import activity_key, task_queue_key, workflow_key
+from ...keys import activity_key, history_key, task_queue_key, workflow_key
 from ...messages.workflow import WorkerAvailable
 from ...policies import WorkflowStatus
 from . import retrying, tasks
@@ -91,6 +91,9 @@ def _addressed(state: WorkflowState, run: Run, found: dict[str, None]) -> None:
     """Every object that this run has sent anything to: nobody else may know of them any more."""
     namespace = run.start.namespace
     found[task_queue_key(namespace, run.start.task_queue)] = None
+    policy = run.start.archive
+    if not run.is_open and policy is not None and policy.retention_ns is not None:
+        found[history_key(namespace, run.run_id)] = None  # it has an end to register
     for event in state.table(run.events_table).values():
         kind, attributes = event.event_type, event.attributes
         if kind == EventType.ACTIVITY_TASK_SCHEDULED:
