@@ -6,6 +6,7 @@ that knows only the hash of its name.
 
 Invariants
 - One shell at a time; when it dies, the next event makes another one from the committed rows.
+- What an idle object holds in memory is dropped; see ``memory``.
 - The alarm's handler raises only when the database itself does: after a few failures the platform would
   forget the alarm for good. When the life that handled it ended, it is set again, later each time.
 
@@ -23,6 +24,7 @@ from .deployed import deployed
 from .eager import start_early
 from .host import FAILED, now_ns
 from .incarnation import Incarnation
+from .memory import Memory
 from .names import EAGER_VARIABLE
 from .storage import Storage
 
@@ -31,6 +33,9 @@ logger = logging.getLogger("temporal_do.cloudflare")
 ALARM_RETRY_MS: Final = 2_000
 ALARM_RETRY_DOUBLINGS_MAX: Final = 8
 _MILLISECOND: Final = 1_000_000
+
+memory: Final = Memory()
+"""That of this isolate."""
 
 
 class DurableShell:
@@ -60,12 +65,11 @@ class DurableShell:
     async def alarm(self, info: Any = None) -> None:
         """The alarm went off."""
         scheduled_ms = _scheduled_ms(info)
-        incarnation = self._incarnation
-        if incarnation is None or not incarnation.alive:
-            key = Storage(self._ctx.storage).identity
-            if not key:
-                return  # nothing was ever committed here
-            incarnation = self._living(key)
+        found = self._incarnation
+        key = found.key if found is not None and found.alive else Storage(self._ctx.storage).identity
+        if not key:
+            return  # nothing was ever committed here
+        incarnation = self._living(key)
         storage = incarnation.storage
         if storage.rung(scheduled_ms):
             return
@@ -80,7 +84,18 @@ class DurableShell:
         logger.warning("the alarm of %s failed and rings again: %s", incarnation.key, incarnation.reason)
         storage.arm(now_ns() // _MILLISECOND + delay_ms)
 
+    def forget(self) -> bool:
+        """Let go of what is in memory. False: something is under way."""
+        incarnation = self._incarnation
+        if incarnation is not None and incarnation.alive:
+            if incarnation.calls or incarnation.tasks:
+                return False
+            incarnation.kill("idle")
+        self._incarnation = None
+        return True
+
     def _living(self, key: str) -> Incarnation:
+        memory.use(self, now_ns())
         incarnation = self._incarnation
         if incarnation is not None and incarnation.alive:
             if incarnation.key != key:

@@ -12,13 +12,14 @@ import pytest
 from temporal_do.edge_adapter.cloudflare import consumer, host, names, objects
 from temporal_do.edge_adapter.cloudflare.deployed import deployed
 from temporal_do.edge_adapter.cloudflare.host import FAILED, CloudflareHost
+from temporal_do.edge_adapter.cloudflare.memory import IDLE_NS, Memory
 from temporal_do.runtime import use_host
 from temporal_do.runtime.actor import Ok
 from temporal_do.runtime.errors import HostError
 from temporal_do.runtime.keys import ACTIVITY
 from temporal_do.runtime.messages.activity import ActivityTask
 from temporal_do.runtime.records import decode, encode
-from tests.conformance.actors import SUITE_ACTORS, Look, Put, Seen, values
+from tests.conformance.actors import SUITE_ACTORS, Look, Put, Seen, WaitForEver, values
 
 from .app import flows
 from .fake import FakePlatform, FakeStorage, use_actors
@@ -291,8 +292,11 @@ def test_a_workflow_survives_the_loss_of_every_objects_memory() -> None:
             for key in list(engine._objects):
                 engine.kill(key)
             await asyncio.sleep(0.01)
-        await deployed.deployment.sweep(engine.host)
-        assert await handle.result() == [f"hello {n}" for n in range(6)]
+        result = asyncio.ensure_future(handle.result())
+        while not result.done():
+            await deployed.deployment.sweep(engine.host)
+            await asyncio.sleep(0.05)
+        assert result.result() == [f"hello {n}" for n in range(6)]
 
     run_engine(scenario)
 
@@ -376,3 +380,28 @@ def test_an_alarm_whose_life_ends_rings_again_later_each_time(
 
 def _broken(self: FakeStorage, work: Any) -> None:
     raise RuntimeError("planted")
+
+
+def test_an_idle_object_lets_go_of_its_memory_and_a_busy_one_does_not(
+    boxes: Callable[[Scenario], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moment = 0
+    monkeypatch.setattr(objects, "memory", Memory())
+    monkeypatch.setattr(objects, "now_ns", lambda: moment)
+
+    async def scenario(platform: FakePlatform) -> None:
+        nonlocal moment
+        waiting = asyncio.ensure_future(platform.host.call("Box/suite/busy", WaitForEver()))
+        await platform.host.call(BOX, Put(rows=(("t", 1, 1),)))
+        await platform.host.call("Box/suite/later", Look())
+        moment = IDLE_NS
+        await platform.host.call("Box/suite/later", Look())
+        assert (await platform.host.call("Box/suite/later", Look())).messages == 3, "still in memory"
+        assert len(objects.memory) == 2
+        assert not waiting.done()
+        seen = await platform.host.call(BOX, Look())
+        assert (seen.messages, seen.tables["t"]) == (1, (1,)), "again from its rows"
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+
+    boxes(scenario)
