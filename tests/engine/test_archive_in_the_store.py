@@ -413,3 +413,29 @@ def test_on_one_machine_it_lies_in_the_database(tmp_path: Any) -> None:
             assert read_history(data).events == reply.events != ()
 
     asyncio.run(again(asyncio.run(once())))
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("profile", PROFILES)
+def test_under_everything_no_archive_outlives_its_time(seed: int, profile: str) -> None:
+    shop = Shop(history_retention="10d", history_store_bytes=0)
+    with Simulation(seed, profile=profile, faults=FaultPlan.everything(30_000)) as sim:
+
+        async def main() -> None:
+            from temporal_do.runtime import HostError
+
+            sim.run(shop.worker)
+            try:
+                await shop.temporal.execute_workflow(
+                    shop.tree, workflow_id="tree", args=[2], request_id="one"
+                )
+            except HostError:
+                pass  # what it has begun goes on
+            await sim.sleep("11d")
+            sim.heal()
+            await sim.sleep("30d")
+
+        sim.execute(main())
+        assert len(archives(sim)) == 4
+        assert not any(any(tables.values()) for tables in archives(sim).values())
+        assert not any(map(sim.platform.blobs.peek, sim.platform.blobs.keys()))
