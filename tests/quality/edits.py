@@ -162,9 +162,9 @@ edit(
 )
 edit(
     "the archive is never closed",
-    "actors.history:_append",
-    "message.closed or (run is not None and run.closed)",
-    "False",
+    "actors.history:_appended",
+    "closed=message.closed or (run is not None and run.closed)",
+    "closed=False",
     "timers",
 )
 edit(
