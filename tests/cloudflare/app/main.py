@@ -73,6 +73,4 @@ async def drive(host: Any, do: str, id: str = "", **values: Any) -> Any:
         return await handle.signal(values["name"], values["value"])
     if do == "query":
         return await handle.query(values["name"])
-    if do == "history":
-        return (await handle.fetch_history()).to_dict()
     raise ValueError(do)
