@@ -1,8 +1,8 @@
 """``temporal-do history fetch``: histories of an application that runs elsewhere, as files to replay.
 
 Owns the arguments, the token's way in, what is printed, and which exit code an end makes. Invariants: the
-report goes to stdout, progress to stderr; the token is never shown; whatever ends a fetch, what is in the folder
-is whole and the same command goes on.
+report goes to stdout, progress to stderr; the token is never shown; whatever ends a fetch, what is in the
+folder is whole and the same command goes on.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from .terminal import Paint, Progress, may_colour
 if TYPE_CHECKING:
     from ..edge_adapter.tooling.fetch_folder import Folder
     from ..edge_adapter.tooling.fetching import FetchReport, Selection
+    from .history_redaction import Redaction
 
 TOKEN_VARIABLE = "TEMPORAL_DO_TOKEN"
 STATUSES = tuple(status.name.lower() for status in WorkflowStatus)
@@ -62,7 +63,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--limit", type=int, metavar="N", help="only the N runs that were started last")
     parser.add_argument("--out", required=True, metavar="DIR", help="the folder the files go into")
+    _add_redaction(parser)
     parser.add_argument("--output", choices=("text", "json"), default="text", help="default: text")
+
+
+def _add_redaction(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("redaction")
+    group.add_argument(
+        "--redact",
+        action="store_true",
+        help="replace what the histories hold of your users' data by pseudonyms",
+    )
+    group.add_argument(
+        "--keep",
+        action="append",
+        metavar="PATH",
+        help="do not replace this, such as order.input[0].amount; may be given several times",
+    )
+    group.add_argument(
+        *("--workflows", "-w"),
+        action="append",
+        metavar="MODULE[:NAME]",
+        help="the code: replay each redacted history with it, and say which values have to be kept; "
+        "may be given several times",
+    )
+    group.add_argument(
+        "--redaction-key",
+        metavar="FILE",
+        help="the file of the key that makes the pseudonyms (default: beside DIR, DIR.redaction-key)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -77,15 +106,23 @@ def run(arguments: argparse.Namespace) -> int:
     from ..edge_adapter.tooling.fetch_folder import FetchError, Folder
     from ..edge_adapter.tooling.fetching import FetchReport
 
+    if not arguments.redact and (arguments.keep or arguments.workflows or arguments.redaction_key):
+        raise UsageError("--keep, --workflows and --redaction-key say how to --redact; give that too")
     report = FetchReport()
+    redaction: Redaction | None = None
     problem = ""
     progress = Progress()
     try:
         host = RemoteHost(arguments.url, token=token)
         selection = _selection(arguments, host.now())
         temporal = Temporal(namespace=arguments.namespace).connect(host)
-        folder = Folder(Path(arguments.out), namespace=temporal.namespace)
-        asyncio.run(_fetch(host, temporal, folder, selection, report, progress))
+        if arguments.redact:
+            from .history_redaction import Redaction
+
+            redaction = Redaction(arguments, host.entropy)
+        key_name = "" if redaction is None else redaction.key_name
+        folder = Folder(Path(arguments.out), namespace=temporal.namespace, redaction=key_name)
+        asyncio.run(_fetch(host, temporal, folder, selection, report, redaction, progress))
     except UnauthorizedError as error:
         raise UsageError(f"{error} (the token is that in {arguments.token_env})") from None
     except (ApiError, FetchError, InvalidArgumentError, NoHostError) as error:
@@ -96,7 +133,7 @@ def run(arguments: argparse.Namespace) -> int:
         problem = str(error)
     finally:
         progress.clear()
-    return _tell(arguments, report, folder, problem)
+    return _tell(arguments, report, folder, redaction, problem)
 
 
 async def _fetch(
@@ -105,9 +142,10 @@ async def _fetch(
     folder: Folder,
     selection: Selection,
     report: FetchReport,
+    redaction: Redaction | None,
     progress: Progress,
 ) -> None:
-    from ..edge_adapter.tooling.fetching import fetch_histories
+    from ..edge_adapter.tooling.fetching import as_they_are, fetch_histories
 
     progress.show(f"asking {temporal.namespace} for its runs")
 
@@ -115,7 +153,15 @@ async def _fetch(
         progress.show(f"{report.done} of {report.selected} histories, {report.events:,} events")
 
     try:
-        await fetch_histories(temporal, folder, selection, report, on_progress=show)
+        await fetch_histories(
+            temporal,
+            folder,
+            selection,
+            report,
+            settings="" if redaction is None else redaction.settings,
+            make=as_they_are if redaction is None else redaction.make,
+            on_progress=show,
+        )
     finally:
         await host.close()
 
@@ -147,17 +193,30 @@ def _instant(text: str, now_ns: int) -> int:
     return from_datetime(moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC))
 
 
-def _tell(arguments: argparse.Namespace, report: FetchReport, folder: Folder, problem: str) -> ExitCode:
+def _tell(
+    arguments: argparse.Namespace,
+    report: FetchReport,
+    folder: Folder,
+    redaction: Redaction | None,
+    problem: str,
+) -> ExitCode:
     code = ExitCode.OK
     if problem:
         code = ExitCode.UNAVAILABLE
+    elif report.refused:
+        code = ExitCode.NONDETERMINISM
     elif not report.selected:
         code = ExitCode.EMPTY_CORPUS
     if arguments.output == "json":
-        print(json.dumps(_as_dict(arguments, report, problem, code), indent=2, ensure_ascii=False))
+        found = _as_dict(arguments, report, problem, code)
+        if redaction is not None:
+            found["redaction"] = redaction.as_dict(report)
+        print(json.dumps(found, indent=2, ensure_ascii=False))
         return code
     paint = Paint(may_colour(sys.stdout))
     for line in _lines(arguments, report, paint):
+        print(line)
+    for line in () if redaction is None else _redaction_lines(redaction, report, folder):
         print(line)
     if problem:
         print(f"temporal-do: {problem}", file=sys.stderr)
@@ -174,11 +233,21 @@ def _lines(arguments: argparse.Namespace, report: FetchReport, paint: Paint) -> 
     parts = [f"{len(report.fetched)} fetched ({report.events:,} events)"]
     if report.unchanged:
         parts.append(f"{report.unchanged} were here")
+    if report.refused:
+        parts.append(f"{len(report.refused)} not written")
     if report.gone:
         parts.append(f"{len(report.gone)} gone since the list")
     noun = "run" if report.selected == 1 else "runs"
     line = f"{arguments.out}: {report.selected} {noun}: {', '.join(parts)}"
     yield paint.good(line) if report.done == report.selected else paint.bad(line)
+
+
+def _redaction_lines(redaction: Redaction, report: FetchReport, folder: Folder) -> Iterator[str]:
+    yield from redaction.lines(report)
+    others = folder.others(redaction.settings)
+    if others:
+        noun = "history lies" if len(others) == 1 else "histories lie"
+        yield f"{len(others)} older {noun} here with other values kept than asked for now, or unchecked"
 
 
 def _narrowed(arguments: argparse.Namespace) -> Iterator[str]:

@@ -1,9 +1,10 @@
 """The folder that fetched histories lie in: its files, and the manifest that says what each of them is.
 
 Owns the files' names, the manifest, and when a run has to be fetched again. Invariants: a history appears
-whole or not at all (written beside, then renamed), and its line in the manifest comes after it, so a fetch that
-was ended at any moment goes on where it was; a name fits every file system, no two runs share one, and a run
-always has the same; a folder holds one namespace, and redacted histories or original ones, never both.
+whole or not at all (written beside, then renamed), and its line in the manifest comes after it, so a fetch
+that was ended at any moment goes on where it was; a name fits every file system, no two runs share one, and
+a run always has the same; a folder holds one namespace, and redacted histories or original ones, never
+both.
 
 Must not import: the network, another adapter.
 """
@@ -27,6 +28,7 @@ FORMAT: Final = 1
 PARTIAL: Final = ".partial"
 RUNNING: Final = "running"
 
+
 class FetchError(Exception):
     """What was asked for cannot be done as asked; the message says what to change."""
 
@@ -41,8 +43,8 @@ _RUN_ID_LENGTH_MAX: Final = 40
 class Entry:
     """What the manifest says of one run.
 
-    ``status`` is a word such as "completed", as of the history that lies here; ``settings`` names the redaction
-    it was written with, "" for none.
+    ``status`` is a word such as "completed", as of the history that lies here; ``settings`` names the
+    redaction it was written with, "" for none.
     """
 
     workflow_id: str

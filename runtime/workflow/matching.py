@@ -46,6 +46,7 @@ from ..history.workflow import (
     WorkflowExecutionContinuedAsNew,
     WorkflowExecutionFailed,
 )
+from ..redacted import is_redacted, is_redacted_failure
 from .machines.local_activity import LOCAL_ACTIVITY, local_number
 from .machines.marker import PATCH, patch_of, read_json
 
@@ -164,13 +165,16 @@ def _is_optional(attributes: Any) -> bool:
 
 
 def same_payloads(left: Sequence[Payload] | None, right: Sequence[Payload] | None) -> bool:
-    """Are these the same values? JSON is compared as JSON."""
+    """Are these the same values? JSON is compared as JSON. ``left`` is the recorded side: what was redacted
+    there could have been any value."""
     left = left or ()
     right = right or ()
     if len(left) != len(right):
         return False
     for one, other in zip(left, right, strict=True):
         if one.data != other.data:
+            if is_redacted(one):
+                continue
             if (
                 one.metadata.get("encoding") != b"json/plain"
                 or other.metadata.get("encoding") != b"json/plain"
@@ -184,7 +188,8 @@ def same_payloads(left: Sequence[Payload] | None, right: Sequence[Payload] | Non
         elif one.metadata is not other.metadata and one.metadata.get("encoding") != other.metadata.get(
             "encoding"
         ):
-            return False
+            if not is_redacted(one):
+                return False
     return True
 
 
@@ -221,7 +226,7 @@ def _step(found: Differences, summary: str, event: HistoryEvent) -> Differences:
     if metadata is None or metadata.summary is None:
         return found
     # The common form, compared without parsing it.
-    if metadata.summary.data == b'"%s"' % summary.encode():
+    if metadata.summary.data == b'"%s"' % summary.encode() or is_redacted(metadata.summary):
         return found
     recorded = summary_of(event)
     return found if recorded == summary else _add(found, "step_names", "step name", recorded, summary)
@@ -400,7 +405,7 @@ def _complete(
 
 def _fail(command: FailWorkflow, attributes: WorkflowExecutionFailed, event: HistoryEvent) -> Differences:
     recorded = attributes.failure.message if attributes.failure else ""
-    if recorded == command.failure.message:
+    if recorded == command.failure.message or is_redacted_failure(attributes.failure):
         return None
     return _add(None, "results", "failure", recorded, command.failure.message)
 
