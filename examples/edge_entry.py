@@ -1,7 +1,7 @@
 """The entry of the shop's Worker: which workers run in it. The classes are those that wrangler.jsonc binds.
 
 Variables: SHOP_PACE, how long the shop waits for what (`payment=1s transit=2s`; else minutes and days), and
-SHOP_OUTSIDE, where the outside world listens (`python -m examples.shop.outside_server`; else it is in memory).
+SHOP_OUTSIDE, where the outside world listens (`python -m examples.shop.outside_server`; else in memory).
 """
 
 from shop.outside import set_outside  # type: ignore[import-not-found]

@@ -40,6 +40,17 @@ _MEANINGLESS: Final = frozenset(
 """Options of a simulation that change nothing in what a test may rely on."""
 
 
+_SIMULATORS: Final = (
+    "--sim-seed",
+    "--sim-seeds",
+    "--sim-strict",
+    "--chaos-seeds",
+    "--chaos-budget",
+    "--chaos-tape",
+)
+"""Options of pytest that mean nothing elsewhere."""
+
+
 class OtherWorld(Protocol):
     """A world in real time."""
 
@@ -79,7 +90,7 @@ class MakeWorld(Protocol):
 class PortableSim:
     """What ``sim`` is in another world: the part of `Simulation` that has a meaning there.
 
-    ``host``, ``run``, ``execute``, ``now``, ``sleep``, ``run_until`` and ``crash``. Time is real, so ``sleep``
+    ``host``, ``run``, ``execute``, ``now``, ``sleep``, ``run_until`` and ``crash``. Time is real: ``sleep``
     takes as long as it says. Anything else of a Simulation skips the test.
     """
 
@@ -95,7 +106,7 @@ class PortableSim:
         return self._world.host
 
     def run(self, worker: Worker) -> None:
-        """Say that ``worker`` runs here. It does so since the start: which ones do is part of a deployment."""
+        """Say that ``worker`` runs here. It does since the start: which ones do is part of a deployment."""
         if not hasattr(worker, "task_queue"):
             raise InvalidArgumentError(f"run takes a Worker(...), not {worker!r}")
         self.workers.append(worker)
@@ -150,7 +161,7 @@ def check_option(config: pytest.Config) -> None:
     """Refuse an unknown world, and options that only the simulator understands. Raises UsageError."""
     name = config.getoption("--sim-host")
     _maker(name)
-    for option in ("--sim-seed", "--sim-seeds", "--sim-strict", "--chaos-seeds", "--chaos-budget", "--chaos-tape"):
+    for option in _SIMULATORS:
         if config.getoption(option):
             raise pytest.UsageError(f"{option} is the simulator's; it does not go with --sim-host={name}")
 
@@ -185,7 +196,8 @@ OTHER: pytest.StashKey[PortableSim] = pytest.StashKey()
 def _skip_what_is_not_portable(item: Any, name: str) -> None:
     if item.get_closest_marker("chaos") is not None:
         pytest.skip(f"chaos is the simulator's alone; this is --sim-host={name}")
-    needed = [option for option, value in marker_options(item).items() if value and option not in _MEANINGLESS]
+    options = marker_options(item)
+    needed = [option for option, value in options.items() if value and option not in _MEANINGLESS]
     if needed:
         pytest.skip(f"sim({', '.join(needed)}=...) is the simulator's alone; this is --sim-host={name}")
 
@@ -247,10 +259,8 @@ def _check_afterwards(item: pytest.Function, sim: PortableSim) -> None:
         report = Replayer(worker).replay_corpus(histories, allow_unregistered=True)
         for each in report.histories:
             if each.error is not None:
-                pytest.fail(
-                    f"The test passed, but a history it has left does not replay:\n{each.source}: {each.error}",
-                    pytrace=False,
-                )
+                told = "The test passed, but a history it has left does not replay"
+                pytest.fail(f"{told}:\n{each.source}: {each.error}", pytrace=False)
 
 
 async def _histories(worker: Worker) -> list[Any]:

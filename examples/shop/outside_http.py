@@ -1,7 +1,7 @@
 """The outside world over HTTP: for activities that run in a Worker, while the world is somewhere else.
 
-One POST is one call: `{"call": "charge", "args": [...], "activity": [key, attempt]}`. Brings no HTTP client of
-its own, because each place has another one.
+One POST is one call: `{"call": "charge", "args": [...], "activity": [key, attempt]}`. Brings no HTTP client
+of its own, because each place has another one.
 """
 
 from __future__ import annotations

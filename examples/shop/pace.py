@@ -20,6 +20,7 @@ class Pace:
     transit: str = "2d"  # until a parcel has arrived
     feedback: str = "7d"  # until a new user is asked how it goes
     courier: str = "30s"  # until a courier who was busy is asked again
+    service: str = "1m"  # until anybody else who does not answer is asked again
 
     def __str__(self) -> str:
         """The form that `parse_pace` reads."""

@@ -83,7 +83,11 @@ def executions_beyond_leases(runs: Iterable[Run], visits: Mapping[tuple[str, int
     Each activity of the shop calls once per execution. An attempt is leased once, so it calls once at most,
     and none calls beyond the attempt that the history records as the last.
     """
-    found = [f"attempt {attempt} of {key} ran {count} times" for (key, attempt), count in visits.items() if count > 1]
+    found = [
+        f"attempt {attempt} of {key} ran {count} times"
+        for (key, attempt), count in visits.items()
+        if count > 1
+    ]
     last: dict[str, int | None] = {}
     completed: dict[str, str] = {}
     for run in runs:
@@ -107,7 +111,11 @@ def executions_beyond_leases(runs: Iterable[Run], visits: Mapping[tuple[str, int
             found.append(f"an activity with the key {key} ran, and no history has it")
         elif (last[key] or attempt) < attempt:
             found.append(f"attempt {attempt} of {key} ran; the last that was leased is {last[key]}")
-    found += [f"{name} is recorded as completed and never ran" for key, name in completed.items() if key not in called]
+    found += [
+        f"{name} is recorded as completed and never ran"
+        for key, name in completed.items()
+        if key not in called
+    ]
     return found
 
 

@@ -21,7 +21,7 @@ from temporal_do.runtime import Temporal
 
 PROJECT = Path(__file__).resolve().parents[2] / "examples" / "wrangler.jsonc"
 TOKEN = "the-token-of-the-shop"
-QUICK = Pace(payment="300ms", approval="4s", transit="600ms", feedback="2s", courier="200ms")
+QUICK = Pace(payment="300ms", approval="4s", transit="600ms", feedback="2s", courier="200ms", service="8s")
 """A week in two seconds."""
 
 
@@ -49,9 +49,7 @@ class Shop:
 
 
 @asynccontextmanager
-async def open_shop(
-    platform: Platform, bundle: Path, folder: Path, **variables: str
-) -> AsyncIterator[Shop]:
+async def open_shop(platform: Platform, bundle: Path, folder: Path, **variables: str) -> AsyncIterator[Shop]:
     """Start the shop with the state in ``folder``; ``variables`` are the Worker's."""
     with serve_outside(Outside()) as outside:
         secrets = {

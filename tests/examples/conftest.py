@@ -13,7 +13,7 @@ from examples.shop.outside_server import serve_outside
 from examples.shop.pace import Pace, pace, use_pace
 
 PROJECT = Path(__file__).resolve().parents[2] / "examples"
-QUICK = Pace(payment="1s", approval="3s", transit="1s", feedback="2s", courier="100ms")
+QUICK = Pace(payment="1s", approval="3s", transit="1s", feedback="2s", courier="100ms", service="5s")
 
 
 @pytest.fixture
