@@ -39,7 +39,7 @@ def probe_worker() -> WorkerConfig:
             QueueConsumer(queue="dead", max_batch_timeout_s=0),
         ],
         r2_buckets={"BUCKET": "bucket"},
-        compatibility_flags=("nodejs_compat",),
+        compatibility_flags=(),
     )
 
 

@@ -25,20 +25,20 @@ def ports_for_shells() -> Iterator[None]:
         sim_objects.Shell = shell  # type: ignore[misc]
 
 
-IO_STEPS = 4
+IO_NS = (0, 0, 1, 2, 3, 20)
 
 
 def pauses(simulation: Simulation, seed: int) -> Any:
-    """The time that I/O takes on the platform, in steps of a nanosecond: none with the first seed, as
-    ever in the simulator without faults; with another one as it draws."""
+    """The time that I/O takes on the platform, and a message on a queue: none with the first seed, as
+    ever in the simulator without faults; with another one as many nanoseconds as it draws."""
     if not seed:
         return None
     platform = simulation.platform
 
     async def pause(host: Any) -> None:
-        steps = platform.choices.draw(f"io:{host.name}", IO_STEPS)
-        if steps:
-            await platform.delay(steps)
+        delay_ns = IO_NS[platform.choices.draw(f"io:{host.name}", len(IO_NS))]
+        if delay_ns:
+            await platform.delay(delay_ns)
 
     return pause
 

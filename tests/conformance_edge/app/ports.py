@@ -424,6 +424,8 @@ def make_shell(key: str, actor: Any, host: Any, executor: Any) -> Any:
 async def consume(worker: Any, body: PortTask, run: Any = None) -> None:
     """Take one message of the queue."""
     found = ledger(body.key)
+    if io_pause is not None:
+        await io_pause(worker)
     if worker.now() < body.not_before_ns:
         found.early += 1
     if body.failures and found.fails(repr(body), body.failures):

@@ -370,7 +370,7 @@ const cases = {
     stop.abort();
     const told = await call;
     await sleep(80);
-    return [told.says ?? "no error", await probe(n).rows()];
+    return { told: told.says ?? "no error", rows: await probe(n).rows() };
   },
   async "call-above-32-mib"(n, { probe }) { return outcome(probe(n).large()); },
   async "shared-globals"(n, { probe }) { await probe(`${n}-a`).arrive(1); return seen(`${n}-a`).length; },
@@ -444,7 +444,7 @@ const cases = {
     const now = Date.now();
     await probe(n).arm(-5_000);
     await until(() => alarms(n).length);
-    return [alarms(n).length, alarms(n)[0].scheduled < now - 4_000 ? "as it was set" : "the present"];
+    return { runs: alarms(n).length, scheduled: alarms(n)[0].scheduled < now - 4_000 ? "as it was set" : "the present" };
   },
   async "alarm-impossible"(n, { probe }) {
     const said = [];
@@ -494,7 +494,7 @@ const cases = {
   },
   async "alarm-same-moment"(n, { probe }) {
     const found = { "later, and rang": 0, "later, and lost": 0, "same ms, and rang": 0, "same ms, and lost": 0 };
-    for (let number = 0; number < 60; number++) {
+    for (let number = 0; number < 30; number++) {
       const name = `${n}-${number}`;
       await probe(name).plan("same", "end");
       await probe(name).arm(number % 3);
@@ -505,7 +505,8 @@ const cases = {
       const lost = alarms(name).length === 1 && (await probe(name).armed()) === "past";
       found[`${same ? "same ms" : "later"}, and ${lost ? "lost" : "rang"}`]++;
     }
-    return found;
+    // A clock that ticks just then makes one look later than it was.
+    return { "set in its own ms": found["same ms, and rang"] ? "rings" : "lost", "set later": found["later, and lost"] < 3 ? "rings" : "lost" };
   },
   async "alarm-next-moment"(n, { probe }) {
     await probe(n).plan("next", "next", "end");
