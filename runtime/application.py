@@ -164,6 +164,8 @@ class Temporal(Caller):
     ) -> WorkflowHandle[Any]:
         """Start a workflow and return its handle; the workflow is durable when this returns.
 
+        ``workflow`` is a definition or a name. With ``task_queue`` the name may be one that only the workers
+        of that queue know; its arguments are not checked here, and its result comes as plain values.
         ``workflow_id`` names it for ever (a fresh id if None); ``execution_timeout`` bounds the whole chain
         of runs, ``run_timeout`` each run; ``retry`` is a policy for the workflow itself; ``request_id`` makes
         a repeated call harmless. Raises WorkflowAlreadyStartedError, InvalidArgumentError,
@@ -253,8 +255,8 @@ class Temporal(Caller):
         from .messages.workflow import SignalInput, StartWorkflow
         from .search_attributes import encode_search_attributes
 
-        definition = self.find_workflow(workflow)
-        values = check_arguments(definition, args)
+        workflow_type, definition = self.resolve_workflow(workflow, task_queue)
+        values = as_arguments(args, "args") if definition is None else check_arguments(definition, args)
         host = self.host()
         chosen_id = new_id(host) if workflow_id is None else _checked_id(workflow_id)
         converter = self.converter
@@ -264,7 +266,7 @@ class Temporal(Caller):
             run_id=new_id(host),
             namespace=self.namespace,
             workflow_id=chosen_id,
-            workflow_type=definition.name,
+            workflow_type=workflow_type,
             task_queue=self._task_queue(task_queue),
             input=converter.to_payloads(values),
             execution_timeout_ns=_timeout(execution_timeout, "execution_timeout"),
@@ -296,8 +298,8 @@ class Temporal(Caller):
             self,
             chosen_id,
             first_execution_run_id=reply.run_id,
-            result_type=self.result_type_of(definition.name, definition),
-            workflow_type=definition.name,
+            result_type=self.result_type_of(workflow_type, definition),
+            workflow_type=workflow_type,
         )
 
     def get_handle(
@@ -361,7 +363,7 @@ class Temporal(Caller):
         note: str = "",
         **options: Any,
     ) -> ScheduleHandle:
-        """Start ``workflow`` again and again: by ``cron`` in ``timezone`` (UTC), or every ``interval``.
+        """Start ``workflow``, named as in :meth:`start_workflow`, again and again: by ``cron`` in ``timezone`` (UTC), or every ``interval``.
 
         ``jitter`` spreads each start over that long; ``overlap`` says what happens when the last one still
         runs (skip, buffer_one, buffer_all, cancel_other, terminate_other, allow_all); starts missed by more
@@ -371,7 +373,7 @@ class Temporal(Caller):
 
         return await create_schedule(
             self,
-            self.find_workflow(workflow),
+            *self.resolve_workflow(workflow, task_queue),
             schedule_id=schedule_id,
             cron=cron,
             interval=interval,
@@ -402,26 +404,33 @@ class Temporal(Caller):
 
     # --- helpers ---
 
-    def find_workflow(self, workflow: WorkflowDefinition | str) -> WorkflowDefinition:
-        """The definition meant by a definition or by the name of one defined here."""
-        if isinstance(workflow, WorkflowDefinition):
-            return workflow
-        if isinstance(workflow, str):
-            definition = self._workflows.get(workflow)
-            if definition is not None:
-                return definition
-            from difflib import get_close_matches
+    def resolve_workflow(
+        self, workflow: WorkflowDefinition | str, task_queue: str | None
+    ) -> tuple[str, WorkflowDefinition | None]:
+        """The type name meant by a definition or a name, and the definition if it is known here.
 
-            close = get_close_matches(workflow, self._workflows, 1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
-            known = ", ".join(repr(name) for name in self._workflows) or "none"
-            raise WorkflowNotRegisteredError(
-                f"no workflow named {workflow!r} is defined in namespace {self.namespace!r} "
-                f"(defined: {known}){hint}"
+        Another application's workflow is meant by a name only with the ``task_queue`` that its workers poll:
+        without, a name that nobody has defined here is taken for a mistake. Raises
+        WorkflowNotRegisteredError, InvalidArgumentError.
+        """
+        if isinstance(workflow, WorkflowDefinition):
+            return workflow.name, workflow
+        if not isinstance(workflow, str):
+            raise InvalidArgumentError(
+                f"{getattr(workflow, '__name__', workflow)!r} is not a workflow: "
+                "decorate it with @temporal.workflow(name), or pass the name of one"
             )
-        raise InvalidArgumentError(
-            f"{getattr(workflow, '__name__', workflow)!r} is not a workflow: "
-            "decorate it with @temporal.workflow(name), or pass the name of one"
+        definition = self._workflows.get(workflow)
+        if definition is not None or task_queue is not None:
+            return checked_text(workflow, "the name of a workflow"), definition
+        from difflib import get_close_matches
+
+        close = get_close_matches(workflow, self._workflows, 1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        known = ", ".join(repr(name) for name in self._workflows) or "none"
+        raise WorkflowNotRegisteredError(
+            f"no workflow named {workflow!r} is defined in namespace {self.namespace!r} "
+            f"(defined: {known}){hint}; to start one that is defined elsewhere, give its task_queue="
         )
 
     def result_type_of(self, workflow_type: str, definition: WorkflowDefinition | None = None) -> Any:

@@ -70,7 +70,8 @@ again."""
 
 async def create_schedule(
     temporal: Temporal,
-    definition: WorkflowDefinition,
+    workflow_type: str,
+    definition: WorkflowDefinition | None,
     *,
     schedule_id: str,
     cron: str | Sequence[str] | None = None,
@@ -86,7 +87,9 @@ async def create_schedule(
     note: str = "",
     **options: Any,
 ) -> ScheduleHandle:
-    """Make a schedule that starts ``definition``; it is durable when this returns.
+    """Make a schedule that starts workflows of this type; it is durable when this returns.
+
+    ``definition``: None if only other code has it, and its arguments cannot be checked.
 
     ``workflow_id`` is what the ids of its workflows begin with (the schedule's id if None); a time follows.
     ``options``: ``calendars``, ``offset`` (of an interval), ``start_at`` and ``end_at`` (datetimes between
@@ -112,7 +115,7 @@ async def create_schedule(
         "workflow_id": workflow_id,
         "task_queue": task_queue,
     }
-    action = WorkflowToStart(workflow_type=definition.name, task_queue="", archive=temporal.archive_policy)
+    action = WorkflowToStart(workflow_type=workflow_type, task_queue="", archive=temporal.archive_policy)
     host = temporal.host()
     message = CreateSchedule(
         request_id=new_id(host),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from .application import WORKFLOW_ID_LENGTH_MAX
 from .definitions import WorkflowDefinition, check_arguments
 from .durations import parse_optional_duration
-from .errors import InvalidArgumentError, WorkflowNotRegisteredError
+from .errors import InvalidArgumentError
 from .instants import to_datetime
 from .policies import Duration, RetryPolicy
 from .records import evolve
@@ -107,13 +107,11 @@ def change_definition(
     """``known`` with the changes made."""
     action, workflow = known.action, None
     if "workflow" in changes:
-        workflow = temporal.find_workflow(changes["workflow"])
-        action = evolve(action, workflow_type=workflow.name)
+        named, workflow = temporal.resolve_workflow(changes["workflow"], changes.get("task_queue"))
+        action = evolve(action, workflow_type=named)
     elif "args" in changes:
-        try:
-            workflow = temporal.find_workflow(action.workflow_type)
-        except WorkflowNotRegisteredError:
-            workflow = None  # It is defined in another application, which will check its arguments.
+        # Where only another application has it, that one will check the arguments.
+        _, workflow = temporal.resolve_workflow(action.workflow_type, action.task_queue)
     return ScheduleDefinition(
         spec=make_schedule_spec(known.spec, changes)
         if any(name in changes for name in _WHEN)

@@ -6,7 +6,7 @@ the path here. Must not import: a host, a server, a client.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from ...runtime.keys import ACTIVITY, TASK_QUEUE
 from ...runtime.messages.activity import (
@@ -27,6 +27,9 @@ from .shapes import object_kind
 from .table import NAMESPACE, Field, Operation, Receiver, body_field, path_field
 from .temporal_kinds import FAILURE, HEADER_OUT, PAYLOADS, PAYLOADS_OUT, RETRY_POLICY_OUT
 from .workflow_operations import OK
+
+if TYPE_CHECKING:
+    from .table import Parameters
 
 _PATH: Final = "/namespaces/{namespace}/activities/{activityKey}"
 _ACTIVITY: Final = Receiver(kind=ACTIVITY, parameters=("activity_key",), whole_key=True)
@@ -97,6 +100,12 @@ _TASK: Final = object_kind(
     attempt=COUNT,
 )
 
+
+def _leave(poll: Parameters) -> LeavePoll:
+    """A task that comes now must not go to a poll whose answer nobody reads."""
+    return LeavePoll(namespace=poll["namespace"], task_queue=poll["task_queue"], poll_id=poll["poll_id"])
+
+
 POLL: Final = Operation(
     name="pollActivityTasks",
     method="POST",
@@ -115,6 +124,7 @@ POLL: Final = Operation(
     reply=object_kind(PolledActivityTasks, reply=True, tasks=many(_TASK)),
     refusals=("too_many_polls",),
     waits_ns="wait_ns",
+    farewell=_leave,
     tag="task queues",
 )
 

@@ -52,6 +52,8 @@ WAIT_SECONDS_MIN: Final = 1.0
 """So that who does not want to wait still learns what is so."""
 RETRY_FOR_NS: Final = 5 * SECOND
 MARGIN_SECONDS: Final = 5.0
+FAREWELL_SECONDS: Final = 5.0
+"""So long for telling an object that a client has gone."""
 OPENAPI_PATH: Final = "/openapi.json"
 HEALTH_PATH: Final = "/health"
 
@@ -216,7 +218,21 @@ async def _perform(host: Host, operation: Operation, parameters: dict[str, Any])
     key = operation.receiver.key(parameters)
     if key is None:
         return Refusal(code="not_found", message="no object of this namespace has such a key")
-    return await make_request(host, key, operation.make_message(parameters), retry_for_ns=RETRY_FOR_NS)
+    try:
+        return await make_request(host, key, operation.make_message(parameters), retry_for_ns=RETRY_FOR_NS)
+    except asyncio.CancelledError:
+        if operation.farewell is not None:
+            await _say_farewell(host, key, operation.farewell(parameters))
+        raise
+
+
+async def _say_farewell(host: Host, key: str, message: Any) -> None:
+    """The object gets over it if it is not told."""
+    try:
+        async with asyncio.timeout(FAREWELL_SECONDS):
+            await host.call(key, message)
+    except (HostError, TimeoutError) as error:
+        logger.debug("%s could not be told that a client has gone: %s", key, error)
 
 
 # --- parameters -------------------------------------------------------------------------------------------

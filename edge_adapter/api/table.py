@@ -145,7 +145,7 @@ class Operation:
     (by default its attributes), ``build`` parameters into a message. ``perform`` does the work where it takes
     more than passing the message on. ``long_poll``: the answer may take for ever; the server answers 202
     after a while, and the client asks again. ``waits_ns``: the attribute that says how long the object itself
-    waits.
+    waits. ``farewell`` makes what the object is told when the client has gone before it was answered.
     """
 
     name: str
@@ -162,6 +162,7 @@ class Operation:
     perform: Perform | None = None
     long_poll: bool = False
     waits_ns: str = ""
+    farewell: Callable[[Parameters], Any] | None = None
     tag: str = "workflows"
 
     @property

@@ -93,6 +93,7 @@ async def test_a_bad_start_starts_nothing_and_says_why(app: App, options: dict[s
     ("workflow", "kind", "told"),
     [
         ("greter", WorkflowNotRegisteredError, "no workflow named 'greter'.*did you mean 'greeter'"),
+        ("gretings", WorkflowNotRegisteredError, "defined elsewhere, give its task_queue="),
         ("", (WorkflowNotRegisteredError, InvalidArgumentError), "''"),
         (greeter, InvalidArgumentError, r"'greeter' is not a workflow: decorate it with @temporal\.workflow"),
         (5, InvalidArgumentError, "5 is not a workflow"),

@@ -11,8 +11,10 @@ import pytest
 
 from temporal_do.edge_adapter.api import Api, asgi
 from temporal_do.runtime import InvalidArgumentError
+from temporal_do.runtime.actor import Ok
+from temporal_do.runtime.errors import HostError
 from temporal_do.runtime.messages.activity import ActivityTask
-from temporal_do.runtime.messages.task_queue import PollActivityTasks, PolledActivityTasks
+from temporal_do.runtime.messages.task_queue import LeavePoll, PollActivityTasks, PolledActivityTasks
 from temporal_do.runtime.messages.workflow import AwaitClose, Started, StartWorkflow
 
 TOKEN = "t"
@@ -124,6 +126,40 @@ def test_a_request_whose_client_has_gone_is_given_up(
     host = Recording()
     assert serve(host, method, target, headers=headers, messages=messages) == []
     assert host.given_up
+
+
+class SlowPolls(Recording):
+    """A host whose polls wait, and which answers everything else."""
+
+    async def call(self, receiver: str, message: Any) -> Any:
+        if type(message) is PollActivityTasks:
+            return await super().call(receiver, message)
+        self.asked.append((receiver, message))
+        return await self.say(message)
+
+    async def say(self, message: Any) -> Any:
+        return Ok()
+
+
+class Unreachable(SlowPolls):
+    async def say(self, message: Any) -> Any:
+        raise HostError("away")
+
+
+@pytest.mark.parametrize("kind", [SlowPolls, Unreachable])
+def test_a_poll_whose_client_has_gone_leaves_its_queue(kind: type[SlowPolls]) -> None:
+    host = kind()
+    body = b'{"pollId": "p", "wait": "20s"}'
+    sent = serve(
+        host,
+        "POST",
+        "/api/v1/namespaces/n/task-queues/a%2Fb/poll",
+        headers=[(b"content-type", b"application/json"), (b"content-length", b"1")],
+        messages=[{"type": "http.request", "body": body}, {"type": "http.disconnect"}],
+    )
+    assert sent == []
+    assert [receiver for receiver, _ in host.asked] == ["TaskQueueDO/n/a%2Fb"] * 2
+    assert host.asked[1][1] == LeavePoll(namespace="n", task_queue="a/b", poll_id="p")
 
 
 def test_a_client_that_goes_in_the_middle_of_its_body_has_asked_nothing() -> None:
