@@ -60,8 +60,8 @@ class Executor(Protocol):
         """Run ``task`` for the object ``key``; the message to give back to it, or None."""
         ...
 
-    def evict(self, key: str) -> None:
-        """Forget everything cached for the object ``key``; changes nothing but speed."""
+    def evict(self, key: str, run_id: str = "") -> None:
+        """Forget what is cached for the object ``key``, all of it or one run; changes nothing but speed."""
         ...
 
 
@@ -276,12 +276,12 @@ class Shell:
 
     async def _execute(self, task: Any) -> None:
         if type(task) is BlobTask:
-            message: Any = await self._blob(task)
-        else:
-            message = await self._executor.execute(self._key, task)
+            await self._enter(await self._blob(task), None)
+            return
+        message = await self._executor.execute(self._key, task)
         if message is not None and type(await self._enter(message, None)) is Refusal:
-            # What the executor cached has commands that were not accepted.
-            self._executor.evict(self._key)
+            # What the executor cached has commands that were not accepted, or is over.
+            self._executor.evict(self._key, task.run_id)
 
     async def _blob(self, task: BlobTask) -> BlobDone:
         host = self._host

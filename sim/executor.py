@@ -67,10 +67,10 @@ class WorkflowExecutor:
             )
         self._tell(error)
 
-    def evict(self, key: str) -> None:
-        """Forget what is cached for ``key``."""
+    def evict(self, key: str, run_id: str = "") -> None:
+        """Forget what is cached for ``key``: all of it, or one run."""
         if self._inner is not None:
-            self._inner.evict(key)
+            self._inner.evict(key, run_id)
 
     @property
     def cached_run_ids(self) -> tuple[str, ...]:

@@ -45,10 +45,10 @@ class WorkflowExecutor:
             self._inner = self._deployment.executor(cache_size=CACHE_SIZE, on_task_failed=_task_failed)
         return await self._inner.execute(key, task)
 
-    def evict(self, key: str) -> None:
-        """Forget what is cached for ``key``."""
+    def evict(self, key: str, run_id: str = "") -> None:
+        """Forget what is cached for ``key``: all of it, or one run."""
         if self._inner is not None:
-            self._inner.evict(key)
+            self._inner.evict(key, run_id)
 
 
 class Deployed:

@@ -8,6 +8,7 @@ that
 - ``execute`` suspends only while local activities run. When they take longer than 80 % of the workflow task's
   timeout the task is completed with ``more=True`` and they go on in the next one.
 - One run executes one task at a time; a query that arrives meanwhile is answered beside it.
+- Only open runs are kept: a query of a closed one is answered by a run that goes with the answer.
 
 Imports no actor and no host.
 """
@@ -22,7 +23,15 @@ from typing import TYPE_CHECKING, Any
 
 from ..durations import SECOND
 from ..errors import HistoryReadError, InvariantViolation, NondeterminismError, WorkflowNotRegisteredError
-from ..workflow_task import CompleteWorkflowTask, FailWorkflowTask, QueryAnswer, WorkflowTask
+from ..history import (
+    WorkflowExecutionCanceled,
+    WorkflowExecutionCompleted,
+    WorkflowExecutionContinuedAsNew,
+    WorkflowExecutionFailed,
+    WorkflowExecutionTerminated,
+    WorkflowExecutionTimedOut,
+)
+from ..workflow_task import CompleteWorkflowTask, FailWorkflowTask, HistoryView, QueryAnswer, WorkflowTask
 from .errors import StaleRun, WorkflowCodeError
 from .guarding import Guards
 from .instance import WorkflowRun
@@ -39,6 +48,16 @@ DEFAULT_TASK_TIMEOUT_NS = 10 * SECOND
 DEFAULT_CACHE_SIZE = 10_000
 NONDETERMINISM = "WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR"
 UNHANDLED = "WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_WORKER_UNHANDLED_FAILURE"
+_CLOSE_EVENTS = frozenset(
+    (
+        WorkflowExecutionCanceled,
+        WorkflowExecutionCompleted,
+        WorkflowExecutionContinuedAsNew,
+        WorkflowExecutionFailed,
+        WorkflowExecutionTerminated,
+        WorkflowExecutionTimedOut,
+    )
+)
 SDK_VERSION = f"python-{sys.version_info[0]}.{sys.version_info[1]}.{sys.version_info[2]}"
 
 
@@ -99,7 +118,10 @@ class InlineExecutor:
             self._drop(task.run_id)
         turn = self._busy[task.run_id] = object()
         try:
-            message = await self._execute(key, task, turn)
+            if not task.started_event_id and _is_over(task.events):
+                message = await self._execute_apart(key, task, turn)
+            else:
+                message = await self._execute(key, task, turn)
             if message is None:
                 return None
         except BaseException as error:
@@ -115,9 +137,10 @@ class InlineExecutor:
             self._on_step(task, message)
         return message
 
-    def evict(self, key: str) -> None:
-        """Forget the runs of the object ``key``; user ``finally`` blocks run, nothing they do leaves."""
-        runs = self._keys.get(key, ())
+    def evict(self, key: str, run_id: str = "") -> None:
+        """Forget the runs of the object ``key``, or only the one named; user ``finally`` blocks run, nothing
+        they do leaves."""
+        runs = run_id or self._keys.get(key, ())
         for run_id in (runs,) if isinstance(runs, str) else runs:
             # A task in progress starts again from the history, if whoever runs it is still there.
             self._busy.pop(run_id, None)
@@ -190,8 +213,8 @@ class InlineExecutor:
     async def _execute_apart(
         self, key: str, task: WorkflowTask, turn: object
     ) -> CompleteWorkflowTask | FailWorkflowTask | None:
-        """Run a task again without the cache: whoever runs it may have a successor by now, whose history goes
-        another way."""
+        """Run a task without the cache: whoever runs it may have a successor by now, whose history goes
+        another way; or the run is over, and nobody would tell the cache to forget it."""
         try:
             return await self._execute(key, task, turn, cached=False)
         finally:
@@ -334,3 +357,8 @@ class InlineExecutor:
         else:
             self._keys.pop(run.key, None)
         run.close()
+
+
+def _is_over(events: HistoryView) -> bool:
+    last = events.last_event_id
+    return last > 0 and type(events.after(last - 1)[0].attributes) in _CLOSE_EVENTS

@@ -62,7 +62,7 @@ class NoExecutor:
     async def execute(self, key: str, task: Any) -> Any:
         raise AssertionError("there are no workflow tasks here")
 
-    def evict(self, key: str) -> None: ...
+    def evict(self, key: str, run_id: str = "") -> None: ...
 
 
 class World:

@@ -65,7 +65,7 @@ edit(
 edit(
     "a refused task's commands stay cached",
     "shell:Shell._execute",
-    "self._executor.evict(self._key)",
+    "self._executor.evict(self._key, task.run_id)",
     "pass",
     "busy",
     "held_up",
@@ -324,7 +324,7 @@ edit(
 edit(
     "an open update is never answered",
     FLOW + "closing:_end_updates",
-    'turn.resolve(f"update:{update.update_id}:completed", reply)',
+    'turn.resolve(f"update:{update.update_id}:{stage}", closed_over(update))',
     "pass",
     "unanswered",
 )

@@ -229,6 +229,18 @@ def test_a_closed_run_leaves_the_cache() -> None:
     run.commands()
     assert run.executor.cached_run_ids == ()
     assert run.query("answer") == 42
+    assert run.executor.cached_run_ids == ()
+
+
+def test_one_run_of_an_object_can_be_forgotten_alone() -> None:
+    executor = InlineExecutor(lambda *_: SLEEPER, guard=NullGuard())
+    for number in range(3):
+        run = WorkflowTester(SLEEPER, run_id=f"run-{number}")
+        without_suspending(executor.execute("key", run.make_task(run.start_task())))
+    executor.evict("key", "run-1")
+    assert executor.cached_run_ids == ("run-0", "run-2")
+    executor.evict("key")
+    assert executor.cached_run_ids == ()
 
 
 def test_the_least_recently_used_run_is_dropped_first() -> None:

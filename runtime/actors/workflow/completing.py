@@ -25,7 +25,7 @@ def handle_completed(
     """Record a workflow task's commands. A refusal tells the executor to forget what it cached."""
     _answer_queries(message.answers, turn)
     if not message.started_event_id:
-        return OK
+        return _answered(state, message.run_id)
     run = _task_run(state, message.run_id, message.started_event_id, message.attempt)
     if run is None:
         return STALE
@@ -70,7 +70,7 @@ def handle_failed(state: WorkflowState, message: FailWorkflowTask, turn: Turn, l
     """Note why the workflow's code could not run; it is tried again."""
     _answer_queries(message.answers, turn)
     if not message.started_event_id:
-        return OK
+        return _answered(state, message.run_id)
     run = _task_run(state, message.run_id, message.started_event_id, message.attempt)
     if run is None:
         return STALE
@@ -81,6 +81,11 @@ def handle_failed(state: WorkflowState, message: FailWorkflowTask, turn: Turn, l
         turn.resolve(f"query:{query.query_id}", QueryReply(failure=failure))
     state.queries = []
     return OK
+
+
+def _answered(state: WorkflowState, run_id: str) -> object:
+    """Queries were answered; a run that closed meanwhile need not be kept for more of them."""
+    return OK if state.open_run(run_id) is not None else STALE
 
 
 def _task_run(state: WorkflowState, run_id: str, started_event_id: int, attempt: int) -> Run | None:
