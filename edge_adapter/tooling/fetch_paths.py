@@ -61,7 +61,7 @@ def render(pattern: Sequence[Step | None]) -> str:
         if isinstance(step, int):
             found += f"[{step}]"
         elif step is None:
-            found += ".*" if found else "*"
+            found += "[*]" if found else "*"
         elif _WORD.fullmatch(step):
             found += f".{step}" if found else step
         else:

@@ -99,15 +99,21 @@ class Pseudonyms:
         if match is None:  # NaN and the infinities
             return text
         sign, whole, fraction, exponent = match.groups()
-        if not fraction and not exponent and whole in whole_stay:
+        is_whole = not (fraction or "").strip("0")  # 7.0 stays a whole number
+        if is_whole and not exponent and whole in whole_stay:
             return text
-        digits = whole + (fraction or "")
+        digits = whole if is_whole else whole + (fraction or "")
         significant = digits.lstrip("0")
-        if significant:
-            lowest = 2 if len(digits) == 1 and "1" in whole_stay else None
-            digits = digits[: len(digits) - len(significant)] + self._digits(significant, lowest)
+        leading = digits[: len(digits) - len(significant)]
         point = len(whole)
-        return sign + digits[:point] + ("." + digits[point:] if fraction else "") + (exponent or "")
+        lowest = 2 if is_whole and len(digits) == 1 and "1" in whole_stay else None
+        while significant:
+            significant = self._digits(significant, lowest)
+            digits = leading + significant
+            if is_whole or digits[point:].strip("0"):
+                break  # a fraction never becomes a whole number: it could be that of another one
+        rest = fraction if is_whole else digits[point:]
+        return sign + digits[:point] + (f".{rest}" if fraction else "") + (exponent or "")
 
     def _digits(self, digits: str, lowest: int | None) -> str:
         """Other digits, as many, the first of them not 0; ``lowest``: numbers below it stay free."""

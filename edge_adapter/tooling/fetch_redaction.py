@@ -49,6 +49,8 @@ STAY: Final = frozenset(
 _PLAIN: Final = frozenset({"bool", "int", "Int64", "float", "Duration", "Timestamp", "tuple[int, ...]"})
 _DROPPED: Final = frozenset({"Json", "tuple[Json, ...]", "Mapping[str, Any]"})
 _SEQUENCE: Final = re.compile(r"tuple\[(\w+), \.\.\.\]")
+_DETAIL: Final = re.compile(r"[a-z][a-z-]{0,59}", re.ASCII)
+"""The details of markers are named by SDKs, and so."""
 _ENUM_NAME: Final = re.compile(r"[A-Za-z0-9_]{0,100}", re.ASCII)
 
 # What the engine itself wrote into payloads, and reads.
@@ -240,7 +242,11 @@ class _Walk:
         return found
 
     def _details(self, value: Any, path: Path, name: str) -> Any:
-        return {key: self._payloads(items, (*path[:-1], key), key) for key, items in value.items()}
+        found = {}
+        for key, items in value.items():
+            named = key if _DETAIL.fullmatch(key) else self._pseudonyms.text(key)
+            found[named] = self._payloads(items, (*path[:-1], named), named)
+        return found
 
     def _nested(self, value: Any, path: Path, name: str) -> Any:
         step = _STEPS.get(name)
