@@ -152,7 +152,8 @@ class PortableSim:
     def __getattr__(self, name: str) -> Any:
         from .simulation import Simulation
 
-        if name.startswith("_") or not hasattr(Simulation, name):
+        model = None if name.startswith("_") else Simulation()  # some attributes are an instance's
+        if not hasattr(model, name):
             raise AttributeError(f"sim has no attribute {name!r}")
         pytest.skip(f"sim.{name} is the simulator's alone; this is --sim-host={self._name}")
 

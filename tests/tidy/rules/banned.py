@@ -125,6 +125,19 @@ OWNERS: tuple[Owner, ...] = (
         ("subprocess", "os.environ"),
         "calls the platform's own deploy tool, in this process's environment",
     ),
+    Owner(
+        "edge_adapter/tooling/testing.py",
+        (
+            "asyncio.run",
+            "asyncio.Runner",
+            "asyncio.new_event_loop",
+            "asyncio.run_coroutine_threadsafe",
+            "asyncio.sleep",
+            "threading",
+            "secrets",
+        ),
+        "tests in real time: their loop, a thread for the platform's processes, a token for each world",
+    ),
     Owner("edge_adapter/tooling/requirements.py", ("subprocess",), "calls pip for the user's packages"),
     Owner("edge_adapter/tooling/secrets_file.py", ("secrets",), "draws the token of a new project"),
     Owner(
