@@ -29,7 +29,7 @@ class ExitCode(IntEnum):
     UNFIT = 20
     """Edge: what is there would not work on the platform."""
     UNAVAILABLE = 21
-    """Edge: a tool, or a package that has to be fetched, is missing or failed."""
+    """Edge: a tool, or a package that has to be fetched, is missing or failed. History: no answer."""
     INTERNAL = 70
     """A bug in this program."""
     INTERRUPTED = 130
@@ -46,7 +46,7 @@ MEANINGS: tuple[tuple[ExitCode, str], ...] = (
     (ExitCode.NONDETERMINISM, "nondeterminism"),
     (ExitCode.HARNESS, "chaos: a run itself went wrong"),
     (ExitCode.UNFIT, "edge: the project would not work on the platform"),
-    (ExitCode.UNAVAILABLE, "edge: a tool or a package is missing or failed"),
+    (ExitCode.UNAVAILABLE, "edge: a tool or a package is missing or failed; history: no answer"),
     (ExitCode.INTERNAL, "a bug in this program"),
     (ExitCode.INTERRUPTED, "interrupted"),
 )

@@ -81,6 +81,12 @@ def _add_redaction(parser: argparse.ArgumentParser) -> None:
         help="do not replace this, such as order.input[0].amount; may be given several times",
     )
     group.add_argument(
+        "--data-keys",
+        action="append",
+        metavar="PATH",
+        help="the keys of the JSON objects here are data and no names of fields; may be given several times",
+    )
+    group.add_argument(
         *("--workflows", "-w"),
         action="append",
         metavar="MODULE[:NAME]",
@@ -106,8 +112,11 @@ def run(arguments: argparse.Namespace) -> int:
     from ..edge_adapter.tooling.fetch_folder import FetchError, Folder
     from ..edge_adapter.tooling.fetching import FetchReport
 
-    if not arguments.redact and (arguments.keep or arguments.workflows or arguments.redaction_key):
-        raise UsageError("--keep, --workflows and --redaction-key say how to --redact; give that too")
+    how = (arguments.keep, arguments.data_keys, arguments.workflows, arguments.redaction_key)
+    if not arguments.redact and any(how):
+        raise UsageError(
+            "--keep, --data-keys, --workflows and --redaction-key say how to --redact; give that too"
+        )
     report = FetchReport()
     redaction: Redaction | None = None
     problem = ""

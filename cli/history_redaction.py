@@ -37,11 +37,14 @@ class Redaction:
 
     def __init__(self, arguments: argparse.Namespace, entropy: Callable[[int], bytes]) -> None:
         self._keeps = tuple(parse_pattern(text) for text in arguments.keep or ())
+        self._data_keys = tuple(parse_pattern(text) for text in arguments.data_keys or ())
         self._verdict = _verdict(arguments.workflows) if arguments.workflows else None
         self.key_file = _key_file(arguments)
         self._pseudonyms = Pseudonyms(_read_key(self.key_file, entropy))
         self.key_name = self._pseudonyms.name()
-        spelled = "\n".join(sorted(render(each) for each in self._keeps))
+        spelled = "\n".join(
+            (*sorted(map(render, self._keeps)), "data keys", *sorted(map(render, self._data_keys)))
+        )
         checked = "checked" if self._verdict else "unchecked"
         self.settings = f"{VERSION} {sha256(spelled.encode()).hexdigest()[:16]} {checked}"
         self.needed: dict[Pattern, None] = {}
@@ -50,8 +53,11 @@ class Redaction:
     def make(self, history: History) -> Made:
         """What is written of a history."""
         if self._verdict is None:
-            return Made(history=redact(history, self._pseudonyms, self._keeps)[0])
-        found = redact_checked(history, self._pseudonyms, self._keeps, self._verdict, tuple(self.needed))
+            made, _ = redact(history, self._pseudonyms, self._keeps, self._data_keys)
+            return Made(history=made)
+        found = redact_checked(
+            history, self._pseudonyms, self._keeps, self._verdict, tuple(self.needed), self._data_keys
+        )
         if found.history is not None:
             return Made(history=found.history)
         if found.keeps is None:
@@ -82,6 +88,7 @@ class Redaction:
         """The same for machines."""
         return {
             "keep": [render(each) for each in self._keeps],
+            "data_keys": [render(each) for each in self._data_keys],
             "key_file": str(self.key_file),
             "checked": self._verdict is not None,
             "needed": [render(each) for each in self.needed],

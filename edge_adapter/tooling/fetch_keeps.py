@@ -46,16 +46,19 @@ def redact_checked(
     keeps: Sequence[Pattern],
     verdict: Verdict,
     hints: Sequence[Pattern] = (),
+    data_keys: Sequence[Pattern] = (),
 ) -> Needed:
     """Redact a history and find out whether ``verdict`` still is that of the original.
 
-    ``hints`` are places that other histories needed; they are tried first.
+    ``hints`` are places that other histories needed; they are tried first. ``data_keys`` as for ``redact``.
     """
     wanted = verdict(history)
-    redacted, places = redact(history, pseudonyms, keeps)
+    redacted, places = redact(history, pseudonyms, keeps, data_keys)
     if verdict(redacted) == wanted:
         return Needed(history=redacted)
-    search = _Search(lambda more: verdict(redact(history, pseudonyms, (*keeps, *more))[0]) == wanted)
+    search = _Search(
+        lambda more: verdict(redact(history, pseudonyms, (*keeps, *more), data_keys)[0]) == wanted
+    )
     known = tuple(each for each in hints if each in places)
     if known and search.holds(known):
         return Needed(history=None, keeps=search.smallest(known))

@@ -41,12 +41,18 @@ class _Pairs(list[tuple[str, Any]]):
 
 
 class PayloadRedactor:
-    """Replaces what payloads hold, but for what ``keeps`` covers. ``replaced`` notes where, in patterns that
-    hold no data: steps into lists, and keys that are no names, are any."""
+    """Replaces what payloads hold, but for what ``keeps`` covers; the keys of objects at ``data_keys`` too.
 
-    def __init__(self, pseudonyms: Pseudonyms, keeps: Sequence[Pattern]) -> None:
+    ``replaced`` notes where, in patterns that hold no data: a step into a list is any, and so is a key that
+    was replaced.
+    """
+
+    def __init__(
+        self, pseudonyms: Pseudonyms, keeps: Sequence[Pattern], data_keys: Sequence[Pattern] = ()
+    ) -> None:
         self._pseudonyms = pseudonyms
         self._keeps = keeps
+        self._data_keys = data_keys
         self.replaced: dict[Pattern, None] = {}
 
     def payload(self, payload: Payload, path: Path, shown: Pattern | None = None) -> Payload:
@@ -132,8 +138,9 @@ class PayloadRedactor:
     def _pairs(
         self, pairs: _Pairs, path: Path, shown: Pattern, active: Sequence[Pattern], out: list[str]
     ) -> None:
+        is_data = any(len(each) == len(path) and covers(each, path) for each in self._data_keys)
         for number, (key, item) in enumerate(pairs):
-            name = self.key(key)
+            name = self._pseudonyms.text(key) if is_data else self.key(key)
             out += ("," if number else "{", _quoted(name), ":")
             if name != key:
                 self.replaced[shown] = None

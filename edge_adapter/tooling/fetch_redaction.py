@@ -85,10 +85,13 @@ _STEPS: Final = {
 
 
 def redact(
-    history: History, pseudonyms: Pseudonyms, keeps: Sequence[Pattern]
+    history: History, pseudonyms: Pseudonyms, keeps: Sequence[Pattern], data_keys: Sequence[Pattern] = ()
 ) -> tuple[History, list[Pattern]]:
-    """The history with pseudonyms for all data but what ``keeps`` covers, and the places that have some."""
-    walk = _Walk(history, pseudonyms, keeps)
+    """The history with pseudonyms for all data but what ``keeps`` covers, and the places that have some.
+
+    The keys of JSON objects that look like names of fields stay, except in the objects at ``data_keys``.
+    """
+    walk = _Walk(history, PayloadRedactor(pseudonyms, (*_OWN, *keeps), data_keys), pseudonyms)
     events = tuple(map(walk.event, history.events))
     return History(events=events, workflow_id=history.workflow_id), list(walk.payloads.replaced)
 
@@ -96,12 +99,12 @@ def redact(
 class _Walk:
     """One pass over one history; it remembers what later events call by the number of an earlier one."""
 
-    def __init__(self, history: History, pseudonyms: Pseudonyms, keeps: Sequence[Pattern]) -> None:
+    def __init__(self, history: History, payloads: PayloadRedactor, pseudonyms: Pseudonyms) -> None:
         first = history.events[0].attributes if history.events else None
         self._type = _name(getattr(first, "workflow_type", None)) or "unknown"
         self._pseudonyms = pseudonyms
         self._names: dict[int, str] = {}
-        self.payloads = PayloadRedactor(pseudonyms, (*_OWN, *keeps))
+        self.payloads = payloads
 
     def event(self, event: HistoryEvent) -> HistoryEvent:
         """The same event without data."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -81,3 +82,13 @@ class Canaries:
     def history(self) -> History:
         """All of them."""
         return History(events=tuple(self.events()), unknown={"more": self.text("history")})
+
+
+def contents(text: str) -> Iterator[str]:
+    """A written history, and what its payloads hold."""
+    yield text
+    for found in re.findall(r'"(?:data|[a-zA-Z-]+)":"([A-Za-z0-9+/]+=*)"', text):
+        try:
+            yield base64.b64decode(found, validate=True).decode("utf-8", "replace")
+        except ValueError:
+            continue

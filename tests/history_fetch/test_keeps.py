@@ -25,7 +25,7 @@ from temporal_do.runtime.workflow.replay import replay_history
 from temporal_do.sim import Replayer, Simulation, Verdict
 from temporal_do.sim.produced import ProducedHistory, produced_histories
 from temporal_do.sim.runner import run_and_keep
-from tests.history_fetch.test_redaction import contents
+from tests.history_fetch.canaries import contents
 from tests.replay import app
 from tests.replay.conftest import _record
 
