@@ -72,6 +72,7 @@ class WorkerHost(SimHost):
 
     def start(self, work: Coroutine[Any, Any, Any]) -> None:
         """Run ``work`` in this process, but not before the message is acknowledged."""
+        self.platform.unstarted[work] = None
         if self.state == DEAD or self._begun:
             self._start(work)
         else:
@@ -79,12 +80,13 @@ class WorkerHost(SimHost):
 
     def _start(self, work: Coroutine[Any, Any, Any]) -> None:
         if self.state == DEAD:
-            work.close()
+            self._forget(work)
             return
         self._running += 1
         self.run(self._until_done(work))
 
     async def _until_done(self, work: Coroutine[Any, Any, Any]) -> None:
+        self.platform.unstarted.pop(work, None)
         try:
             await work
         finally:
@@ -108,8 +110,12 @@ class WorkerHost(SimHost):
     def drop(self) -> None:
         """The process is dead: what has not begun never will."""
         for work in self._waiting:
-            work.close()
+            self._forget(work)
         self._waiting.clear()
+
+    def _forget(self, work: Coroutine[Any, Any, Any]) -> None:
+        self.platform.unstarted.pop(work, None)
+        work.close()
 
     async def call(self, receiver: str, message: Any) -> Any:
         platform = self.platform

@@ -4,6 +4,8 @@ store."""
 from __future__ import annotations
 
 import asyncio
+import gc
+import warnings
 from typing import Any
 
 import pytest
@@ -148,6 +150,35 @@ def test_work_that_a_consumer_starts_begins_after_the_acknowledgement_and_dies_w
             assert sim.crash_worker() == 0
 
         sim.execute(main())
+
+
+@pytest.mark.parametrize("end", ["while it waits", "before it begins", "killed before it begins"])
+def test_work_that_never_began_goes_quietly_with_its_world(end: str) -> None:
+    ran: list[int] = []
+
+    async def work() -> None:
+        ran.append(1)
+
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        with toy_simulation() as sim:
+
+            async def consume(worker: Any, body: Any, run: Any) -> None:
+                run(work())
+                await asyncio.sleep(60)
+
+            sim.platform.queues.consume("toys", consume)
+            sim.execute(lambda: sim.host.enqueue("toys", 1))
+            sim.loop.step()
+            (worker,) = sim.platform.queues.workers.values()
+            if end != "while it waits":
+                worker.settled()
+            if end == "killed before it begins":
+                sim.platform.queues.kill(worker, "killed")
+        del worker, sim
+        gc.collect()
+    assert ran == []
+    assert [str(each.message) for each in heard] == []
 
 
 def test_a_message_that_a_dead_worker_has_not_acknowledged_comes_again() -> None:
