@@ -5,10 +5,12 @@ Must be imported inside the Worker only; it imports nothing of the engine.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import js  # type: ignore[import-not-found]
-from pyodide.ffi import jsnull, to_js  # type: ignore[import-not-found]
+from pyodide.ffi import create_proxy, jsnull, to_js  # type: ignore[import-not-found]
 
 date_now: Final = js.Date.now
 """Milliseconds since the Unix epoch."""
@@ -30,6 +32,18 @@ def js_headers(**values: str) -> Any:
     for name, value in values.items():
         headers.set(name.replace("_", "-"), value)
     return headers
+
+
+@contextmanager
+def listening(target: Any, event: str, listener: Callable[[Any], None]) -> Iterator[None]:
+    """Call ``listener`` at each ``event`` of a JavaScript target, until the end of the block."""
+    proxy = create_proxy(listener)
+    target.addEventListener(event, proxy)
+    try:
+        yield
+    finally:
+        target.removeEventListener(event, proxy)
+        proxy.destroy()
 
 
 def is_nothing(value: Any) -> bool:

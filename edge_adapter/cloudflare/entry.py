@@ -17,7 +17,7 @@ Worker only.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from functools import lru_cache
 from typing import Any, ClassVar
 
@@ -112,7 +112,7 @@ class Edge(WorkerEntrypoint):  # type: ignore[misc]
         from ..api import Request as ApiRequest
 
         raw = request.js_object
-        answer = await _api(getattr(self.env._env, TOKEN_SECRET, None) or "").handle(
+        work = _api(getattr(self.env._env, TOKEN_SECRET, None) or "").handle(
             self.host,
             ApiRequest(
                 method=str(raw.method),
@@ -121,7 +121,22 @@ class Edge(WorkerEntrypoint):  # type: ignore[misc]
                 body=_chunks(raw.body),
             ),
         )
+        answer = await (self._while_there(raw.signal, work) if _is_poll(str(raw.url)) else work)
         return Response(answer.body, status=answer.status, headers=list(answer.headers))
+
+    async def _while_there(self, signal: Any, work: Coroutine[Any, Any, Any]) -> Any:
+        """What ``work`` returns. When the client goes it is given up, and the invocation stays until the
+        engine knows. The platform says so where the flag ``enable_request_signal`` is set."""
+        from .bridge import listening
+
+        task = asyncio.get_running_loop().create_task(work)
+
+        def gone(_: Any) -> None:
+            self.ctx.waitUntil(asyncio.gather(task, return_exceptions=True))
+            task.cancel()
+
+        with listening(signal, "abort", gone):
+            return await task
 
     async def queue(self, batch: Any, env: Any = None, ctx: Any = None) -> None:
         """Take a batch of activity tasks."""
@@ -142,6 +157,11 @@ def _api(tokens: str) -> Any:
     from ..api import Api
 
     return Api(token=tokens.split() or None)
+
+
+def _is_poll(url: str) -> bool:
+    """Is this a request whose end somebody has to be told? For the others a listener is not worth it."""
+    return url.partition("?")[0].endswith("/poll")
 
 
 async def _chunks(stream: Any) -> Any:

@@ -22,6 +22,10 @@ COMPATIBILITY_FLAGS: Final[tuple[tuple[str, str], ...]] = (
         "queue_consumer_no_wait_for_wait_until",
         "a batch would not be over before its longest activity is, and hold up the queue",
     ),
+    (
+        "enable_request_signal",
+        "a task would be given to an external worker that has just gone, and come back after 10 s only",
+    ),
 )
 """Flag, and what happens without it."""
 LOCAL_ONLY_FLAG: Final = "python_workers_development"

@@ -36,6 +36,7 @@ def javascript() -> dict[str, ModuleType]:
     js.Headers = FakeHeaders  # type: ignore[attr-defined]
     pyodide = ModuleType("pyodide")
     ffi = ModuleType("pyodide.ffi")
+    ffi.create_proxy = lambda listener: listener  # type: ignore[attr-defined]
     ffi.jsnull = NULL  # type: ignore[attr-defined]
     ffi.to_js = lambda value, **_: value  # type: ignore[attr-defined]
     pyodide.ffi = ffi  # type: ignore[attr-defined]

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from random import Random
 from typing import Any
+from urllib.parse import urlsplit
 
 import attrs
 import httpx
 import pytest
 
 from temporal_do.edge_adapter.cloudflare import names
+from temporal_do.edge_adapter.remote import ExternalWorker, RemoteHost
 from temporal_do.edge_adapter.tooling.platform import (
     EdgeUnavailableError,
     LocalEdge,
@@ -23,7 +28,7 @@ from temporal_do.edge_adapter.tooling.platform import (
     install_platform,
 )
 from temporal_do.edge_adapter.tooling.platform.config import LOCAL_FLAGS
-from temporal_do.runtime import Temporal, WorkflowStatus
+from temporal_do.runtime import Temporal, Worker, WorkflowStatus
 from temporal_do.runtime.errors import TemporalError
 
 from .app import flows
@@ -48,7 +53,7 @@ def worker_config(**variables: str) -> WorkerConfig:
         ],
         r2_buckets={names.BLOB_BINDING: "blobs"},
         vars={names.TOKEN_SECRET: TOKEN, **variables},
-        compatibility_flags=(*LOCAL_FLAGS, "queue_consumer_no_wait_for_wait_until"),
+        compatibility_flags=(*LOCAL_FLAGS, "queue_consumer_no_wait_for_wait_until", "enable_request_signal"),
     )
 
 
@@ -191,6 +196,40 @@ def test_without_the_token_nothing_is_answered(worker: Client) -> None:
 
     worker.run(scenario)
     assert "never" not in worker.inside("list")
+
+
+def break_off(url: str, target: str, body: str, *, after_seconds: float) -> None:
+    """Make a request and reset the connection: the local binary does not notice one that is merely closed."""
+    parts = urlsplit(url)
+    head = [
+        f"POST {target} HTTP/1.1",
+        f"host: {parts.netloc}",
+        f"authorization: Bearer {TOKEN}",
+        "content-type: application/json",
+        f"content-length: {len(body)}",
+    ]
+    with socket.create_connection((parts.hostname, parts.port)) as connection:
+        connection.sendall(("\r\n".join(head) + "\r\n\r\n" + body).encode())
+        time.sleep(after_seconds)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def test_a_task_does_not_go_to_a_poll_whose_client_has_gone(worker: Client) -> None:
+    native = Worker(namespace="edge", task_queue="native", activities=[flows.greet])
+
+    async def scenario(temporal: Temporal) -> None:
+        poll = "/api/v1/namespaces/edge/task-queues/native/poll"
+        break_off(worker.edge.url, poll, '{"pollId": "ghost", "wait": "25s"}', after_seconds=1.0)
+        handle = await temporal.start_workflow(flows.elsewhere, workflow_id="elsewhere", args=["Ann"])
+        async with RemoteHost(worker.edge.url, token=TOKEN) as host:
+            external = ExternalWorker(host, native)
+            running = asyncio.create_task(external.run())
+            async with asyncio.timeout(8):  # what a poll was given in vain comes again after 10 s
+                assert await handle.result() == "hello Ann"
+            external.stop()
+            await running
+
+    worker.run(scenario)
 
 
 async def at_rest(handle: Any) -> None:

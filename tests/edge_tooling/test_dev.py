@@ -55,6 +55,7 @@ def test_the_configuration_of_the_deploy_becomes_that_of_the_local_platform(
     assert local.compatibility_flags == [
         "python_workers",
         "queue_consumer_no_wait_for_wait_until",
+        "enable_request_signal",
         "python_workers_development",
     ]
     assert crons_of(project()) == ["*/5 * * * *"]

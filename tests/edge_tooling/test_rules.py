@@ -63,6 +63,9 @@ PLANTED = (
         "_flags",
     ),
     Planted(
+        "compatibility-flags", CONFIG, ', "enable_request_signal"', "", "that has just gone", "_flags"
+    ),
+    Planted(
         "compatibility-flags",
         CONFIG,
         '["python_workers"',

@@ -94,6 +94,12 @@ async def sleeper(ctx: WorkflowContext, seconds: float, naps: int) -> int:
     return naps
 
 
+@temporal.workflow("elsewhere")
+async def elsewhere(ctx: WorkflowContext, name: str) -> str:
+    """An activity that no worker of the deployment takes."""
+    return await ctx.activity("greet", greet, name, task_queue="native")
+
+
 @temporal.workflow("clockwatcher")
 async def clockwatcher(ctx: WorkflowContext) -> float:
     """Look at the wall clock, which no workflow may."""
@@ -141,6 +147,7 @@ WORKFLOWS = [
     approval,
     parent,
     sleeper,
+    elsewhere,
 ]
 ACTIVITIES = [greet, slow, fails_first]
 
