@@ -81,7 +81,9 @@ async def test_what_is_known_here_is_checked_here_wherever_it_runs(app: App) -> 
 
 
 @pytest.mark.parametrize("name", ["", 5, None, b"tally"])
-async def test_what_is_no_name_is_refused_with_a_task_queue_too(app: App, stranger: Temporal, name: Any) -> None:
+async def test_what_is_no_name_is_refused_with_a_task_queue_too(
+    app: App, stranger: Temporal, name: Any
+) -> None:
     with pytest.raises(InvalidArgumentError):
         await stranger.start_workflow(name, args=[1], task_queue="elsewhere")
 

@@ -62,9 +62,7 @@ PLANTED = (
         "hold up the queue",
         "_flags",
     ),
-    Planted(
-        "compatibility-flags", CONFIG, ', "enable_request_signal"', "", "that has just gone", "_flags"
-    ),
+    Planted("compatibility-flags", CONFIG, ', "enable_request_signal"', "", "that has just gone", "_flags"),
     Planted(
         "compatibility-flags",
         CONFIG,
