@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 from pathlib import Path
 
@@ -11,7 +12,9 @@ import pytest
 from temporal_do.cli.exit_codes import ExitCode
 from tests.history_fetch.canaries import contents
 from tests.history_fetch.conftest import Command, Outcome
+from tests.tidy.rules.source import ROOT
 
+FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 APP = "tests.http_api.app:temporal"
 
 
@@ -115,3 +118,11 @@ def test_bad_arguments_are_named(
 ) -> None:
     done = fetch(command, url, tmp_path / "new", *words)
     assert done.code == ExitCode.USAGE and said in done.err and "Traceback" not in done.err
+
+
+def test_the_page_names_only_flags_that_there_are(command: Command) -> None:
+    page = (ROOT / "docs" / "replay.md").read_text("utf-8")
+    section = page.partition("## Fetch them from production")[2].partition("\n## ")[0]
+    known = set(FLAG.findall(command("history", "fetch", "--help").out))
+    assert {"--redact", "--keep", "--since", "--out"} <= set(FLAG.findall(section)) <= known
+    assert known - set(FLAG.findall(section)) <= {"--help"}
