@@ -164,6 +164,14 @@ pure_steps = st.one_of(
 soon = st.tuples(port, rows, st.sampled_from((-5_000, 0, 1, 20, 60)), ring).map(
     lambda f: [["call", f[0], [["commit", f[1], [f[2], f[3]]]]], ["settle"]]
 )
+moved = st.tuples(port, st.one_of(far, later), st.one_of(far, later, clear, put), rows, ring).map(
+    lambda f: [
+        ["call", f[0], [f[1]]],
+        ["call", f[0], [f[2], ["commit", f[3], [20, f[4]]]]],
+        ["settle"],
+    ]
+)
+"""An alarm that is set, and set again."""
 soon_pure = st.tuples(pure, st.sampled_from((-5_000, 0, 30)), told_pure).map(
     lambda f: [["ask", f[0], [["alarm", f[1], f[2]]]], ["settle"]]
 )
@@ -175,9 +183,14 @@ top = st.one_of(
     together.map(lambda calls: [["all", calls]]),
     st.tuples(pure, pure_steps).map(lambda f: [["ask", *f]]),
     st.tuples(pure, pure_steps).map(lambda f: [["ask", *f]]),
+    st.tuples(port, st.one_of(put, put, far, later), st.sampled_from(("abort", "fail"))).map(
+        lambda f: [["call", f[0], [f[1], [f[2]]]]]
+    ),
     soon,
+    moved,
     soon_pure,
     queued.map(lambda step: [step]),
+    st.tuples(port, queued_steps, st.integers(1, 2)).map(lambda f: [["queue", 0, f[0], f[1], f[2]], ["settle"]]),
     blobs.map(lambda step: [step]),
     st.just([["settle"]]),
 )
@@ -196,7 +209,18 @@ def parts(draw: Any) -> list[Part]:
 
 
 def draw_cases(count: int, seed: int, prefix: str = "case") -> list[Case]:
-    """So many cases; the same for the same seed."""
+    """So many cases, no two alike; the same for the same seed."""
+    found: dict[str, list[Part]] = {}
+    rounds = 0
+    while len(found) < count:
+        # The first few of each draw are the simplest there are, whatever the seed.
+        for drawn in _draw(count + 20, seed + rounds):
+            found[repr(drawn)] = drawn
+        rounds += 1_000_003
+    return [Case(f"{prefix}{number}", each) for number, each in enumerate([*found.values()][:count])]
+
+
+def _draw(count: int, seed: int) -> list[list[Part]]:
     found: list[list[Part]] = []
 
     @hypothesis_seed(seed)
@@ -213,4 +237,4 @@ def draw_cases(count: int, seed: int, prefix: str = "case") -> list[Case]:
         found.append(drawn)
 
     collect()
-    return [Case(f"{prefix}{number}", each) for number, each in enumerate(found)]
+    return found

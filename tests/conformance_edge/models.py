@@ -20,6 +20,7 @@ from .app import ports
 
 MILLISECOND = 1_000_000
 HOUR_MS = 3_600_000
+ALWAYS = 1_000_000
 Row = ports.PortRow
 
 
@@ -115,16 +116,15 @@ class Shell:
 
 Model = Callable[[Bench], Awaitable[Any]]
 MODELS: Final[dict[str, Model]] = {}
-FAULTS: Final[dict[str, FaultPlan]] = {}
+OPTIONS: Final[dict[str, dict[str, Any]]] = {}
 
 
-def model(name: str, faults: FaultPlan | None = None) -> Callable[[Model], Model]:
-    """Register the model of a case."""
+def model(name: str, **options: Any) -> Callable[[Model], Model]:
+    """Register the model of a case, and with what options it is simulated."""
 
     def register(work: Model) -> Model:
         MODELS[name] = work
-        if faults is not None:
-            FAULTS[name] = faults
+        OPTIONS[name] = options
         return work
 
     return register
@@ -134,7 +134,7 @@ def observe(name: str) -> Any:
     """What the simulator shows in the situation of that case."""
     shell = sim_objects.Shell
     actors = {"Port": ports.MARKER}
-    with Simulation(actors=actors, faults=FAULTS.get(name)) as simulation:
+    with Simulation(actors=actors, **OPTIONS[name]) as simulation:
         bench = Bench(simulation)
         simulation.platform.on_crash = lambda life, error: None
         made = type("BenchShell", (Shell,), {"bench": bench})
@@ -255,6 +255,39 @@ async def _(bench: Bench) -> Any:
     return {"rows": bench.rows("a")}
 
 
+FAILING_COMMITS = FaultPlan(rates={"failed_commit": ALWAYS})
+
+
+@model("broken-constraint", faults=FAILING_COMMITS, profile="prod")
+async def _(bench: Bench) -> Any:
+    async def arrive(text: str) -> None:
+        bench.log.append(text)
+
+    async def commit_in_vain(shell: Shell) -> None:
+        await shell.host.call("Port/models/peer", lambda other: arrive("before"))
+        await shell.commit({"a": 1})
+        await shell.host.call("Port/models/peer", lambda other: arrive("after"))
+
+    before = await _lives(bench, "a")
+    assert await bench.tell("a", commit_in_vain) == "unknown"
+    return {"rows": bench.rows("a"), "instance": await _instance(bench, "a", before), "peer": bench.log}
+
+
+@model("queue-held-by-gate", faults=FAILING_COMMITS, profile="prod")
+async def _(bench: Bench) -> Any:
+    async def consume(worker: Any, body: Any, run: Any) -> None:
+        bench.log.append("message")
+
+    async def send(shell: Shell) -> None:
+        await shell.commit({"a": 1})
+        await shell.host.enqueue("queue", Row(value=1))
+
+    bench.platform.queues.consume("queue", consume)
+    await bench.tell("a", send)
+    await bench.pass_ms(1_000)
+    return [bench.rows("a"), len(bench.log)]
+
+
 @model("user-error")
 async def _(bench: Bench) -> Any:
     async def throw(shell: Shell) -> None:
@@ -369,7 +402,7 @@ async def _(bench: Bench) -> Any:
     }
 
 
-@model("alarm-always-throws", FaultPlan(rates={"exhausted_alarm": 1_000_000}))
+@model("alarm-always-throws", faults=FaultPlan(rates={"exhausted_alarm": ALWAYS}))
 async def _(bench: Bench) -> Any:
     await bench.arm("a", 5)
     await bench.pass_ms(HOUR_MS)
@@ -566,7 +599,7 @@ async def _(bench: Bench) -> Any:
     return "not early" if moments[0] - sent_ns >= 10**9 else "early"
 
 
-@model("queue-ack-then-throw", FaultPlan(rates={"throwing_consumer": 1_000_000}))
+@model("queue-ack-then-throw", faults=FaultPlan(rates={"throwing_consumer": ALWAYS}))
 async def _(bench: Bench) -> Any:
     async def consume(worker: Any, body: Any, run: Any) -> None:
         if len(_attempts(bench)) == 2:

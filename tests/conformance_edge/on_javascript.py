@@ -52,6 +52,7 @@ class JavaScriptEdge:
     loop: asyncio.Runner
     url: str = ""
     runner: Any = None
+    _asked: int = 0
 
     def start(self) -> None:
         """Start it on the state in ``folder``."""
@@ -74,12 +75,27 @@ class JavaScriptEdge:
         )
         self.url = str(self.runner.url).rstrip("/")
 
+    def stop(self) -> None:
+        """End it in order."""
+        self.loop.run(self.runner.stop())
+
     def kill(self) -> None:
         """kill -9."""
         self.loop.run(self.runner.kill())
 
+    def crash(self) -> dict[str, Any]:
+        """What a crash leaves: both halves of the case."""
+        before = self.ask(["crash-1"])
+        self.kill()
+        self.start()
+        return {**before, **self.ask(["crash-2"])}
+
     def ask(self, names: Sequence[str], *, at_once: int = 8, timeout_s: float = 60.0) -> dict[str, Any]:
-        """What each of these cases sees, several at a time; a text that begins with "failed" where none."""
+        """What each of these cases sees, several at a time; a text that begins with "failed" where none.
+
+        Each time on objects of their own, but for the two halves of a crash.
+        """
+        self._asked += 1
         return self.loop.run(self._ask(names, at_once, timeout_s))
 
     async def _ask(self, names: Sequence[str], at_once: int, timeout_s: float) -> dict[str, Any]:
@@ -89,7 +105,8 @@ class JavaScriptEdge:
 
             async def one(name: str) -> None:
                 async with gate:
-                    answer = (await http.post(f"{self.url}/{name}/{name.partition('-')[0] if name[:-1] == 'crash-' else name}")).json()
+                    objects = "crash" if name.startswith("crash") else f"{name}-{self._asked}"
+                    answer = (await http.post(f"{self.url}/{name}/{objects}")).json()
                     found[name] = answer["seen"] if "seen" in answer else f"failed: {answer['failed']}"
 
             await asyncio.gather(*map(one, names))

@@ -294,6 +294,7 @@ ALARMS: Final = (
         "no alarm before the epoch, at no time, or after 2189",
         [
             "This API doesn't support dates before 1687.",
+            "setAlarm() cannot be called with an alarm time <= 0",
             "The value cannot be converted because it is not a valid Date",
             "This API doesn't support dates after 2189.",
         ],

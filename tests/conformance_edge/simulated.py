@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -26,6 +26,7 @@ def ports_for_shells() -> Iterator[None]:
 
 
 IO_NS = (0, 0, 1, 2, 3, 20)
+QUEUE_NS = (0, 1, 5, 20, 60, 200)
 
 
 def pauses(simulation: Simulation, seed: int) -> Any:
@@ -36,19 +37,24 @@ def pauses(simulation: Simulation, seed: int) -> Any:
     platform = simulation.platform
 
     async def pause(host: Any) -> None:
-        delay_ns = IO_NS[platform.choices.draw(f"io:{host.name}", len(IO_NS))]
+        delays = QUEUE_NS if host.name == "worker" else IO_NS
+        delay_ns = delays[platform.choices.draw(f"io:{host.name}", len(delays))]
         if delay_ns:
             await platform.delay(delay_ns)
 
     return pause
 
 
-def simulate(case: Case, seed: int = 0, *, strict: bool = False) -> list[Any]:
-    """What each part of the case sees."""
+def simulate(
+    case: Case, seed: int = 0, *, strict: bool = False, plant: Callable[[Any], None] | None = None
+) -> list[Any]:
+    """What each part of the case sees. ``plant`` is told the platform, to break it on purpose."""
     with ports_for_shells(), Simulation(seed, actors=ports.ACTORS, strict=strict) as simulation:
         platform = simulation.platform
         platform.on_crash = lambda life, error: None  # scripts fail on purpose
         platform.queues.consume(ports.QUEUE, ports.consume)
+        if plant is not None:
+            plant(platform)
         ports.io_pause = pauses(simulation, seed)
         seen: list[Any] = []
         for part in case.parts:
