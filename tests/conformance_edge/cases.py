@@ -172,6 +172,13 @@ moved = st.tuples(port, st.one_of(far, later), st.one_of(far, later, clear, put)
     ]
 )
 """An alarm that is set, and set again."""
+rewritten = st.tuples(port, st.lists(row, min_size=2, max_size=4, unique_by=lambda f: (f[0], f[1]))).map(
+    lambda f: [
+        ["call", f[0], [["commit", [[table, key, 7] for table, key, _ in f[1]], "keep"]]],
+        ["call", f[0], [["commit", [[table, key, None] for table, key, _ in f[1][1:]], "keep"], ["load"]]],
+    ]
+)
+"""Rows that are written and deleted."""
 soon_pure = st.tuples(pure, st.sampled_from((-5_000, 0, 30)), told_pure).map(
     lambda f: [["ask", f[0], [["alarm", f[1], f[2]]]], ["settle"]]
 )
@@ -188,6 +195,7 @@ top = st.one_of(
     ),
     soon,
     moved,
+    rewritten,
     soon_pure,
     queued.map(lambda step: [step]),
     st.tuples(port, queued_steps, st.integers(1, 2)).map(lambda f: [["queue", 0, f[0], f[1], f[2]], ["settle"]]),

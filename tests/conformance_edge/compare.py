@@ -9,6 +9,7 @@ from typing import Any
 
 import attrs
 
+from .app.ports import Driver, PortShell
 from .cases import Case
 from .simulated import simulate
 
@@ -20,6 +21,8 @@ itself, before it counts."""
 
 AT_ONCE = 25
 SHRINKING_S = 60.0
+
+WORDS = frozenset(name.removeprefix("do_") for name in dir(Driver) + dir(PortShell) if name[:3] == "do_")
 
 Perform = Callable[[list[Case], int], list[list[Any]]]
 """(cases, how many at the same time) -> what each part of each case sees."""
@@ -53,6 +56,15 @@ class Summary:
     again: int = 0
     """Agreed when performed again, by themselves."""
     divergences: list[Divergence] = attrs.field(factory=list)
+
+    def add(self, other: Summary) -> None:
+        """Count those of ``other`` too."""
+        self.cases += other.cases
+        self.steps += other.steps
+        self.restarts += other.restarts
+        self.other_seeds += other.other_seeds
+        self.again += other.again
+        self.divergences += other.divergences
 
     def __str__(self) -> str:
         return (
@@ -107,7 +119,7 @@ def count_steps(value: Any) -> int:
     """The steps in a script, those inside of others included."""
     if not isinstance(value, list):
         return 0
-    return bool(value and isinstance(value[0], str) and value[0].islower()) + sum(map(count_steps, value))
+    return int(bool(value) and isinstance(value[0], str) and value[0] in WORDS) + sum(map(count_steps, value))
 
 
 def smallest(divergence: Divergence, perform: Perform, simulator: Callable[..., Any] = simulate) -> Divergence:

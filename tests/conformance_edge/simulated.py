@@ -8,6 +8,7 @@ from typing import Any
 
 import temporal_do.sim.objects as sim_objects
 from temporal_do.sim import Simulation
+from temporal_do.sim.errors import SimulationDeadlock
 
 from .app import ports
 from .cases import Case
@@ -60,7 +61,12 @@ def simulate(
         for part in case.parts:
             ports.LEDGERS.pop(case.name, None)
             driver = ports.Driver(simulation.host, case.name)
-            seen.append(simulation.execute(driver.part(*ports.frozen([part.steps, case.names, part.across]))))
+            asked = ports.frozen([part.steps, case.names, part.across])
+            try:
+                seen.append(simulation.execute(driver.part(*asked)))
+            except (TimeoutError, SimulationDeadlock) as error:
+                seen.append({"error": str(error)})
+                break
             for key in list(platform.objects):
                 platform.crash(key, "the process was killed")
         ports.LEDGERS.pop(case.name, None)
