@@ -429,7 +429,7 @@ edit(
     "if False:",
     "activities",
     "updates",
-    faults=FaultPlan.zombies(100_000) | FaultPlan.storage(100_000),
+    faults=FaultPlan.zombies(100_000) | FaultPlan.storage(60_000),
     survives="the task fails instead and is tried again from the history",
 )
 edit(
