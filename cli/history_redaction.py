@@ -38,7 +38,9 @@ class Redaction:
     def __init__(self, arguments: argparse.Namespace, entropy: Callable[[int], bytes]) -> None:
         self._keeps = tuple(parse_pattern(text) for text in arguments.keep or ())
         self._data_keys = tuple(parse_pattern(text) for text in arguments.data_keys or ())
-        self._verdict = _verdict(arguments.workflows) if arguments.workflows else None
+        self.unknown: dict[str, None] = {}
+        """Types of workflows that there is no code of, so that their histories are not checked."""
+        self._verdict = _verdict(arguments.workflows, self.unknown) if arguments.workflows else None
         self.key_file = _key_file(arguments)
         self._pseudonyms = Pseudonyms(_read_key(self.key_file, entropy))
         self.key_name = self._pseudonyms.name()
@@ -70,7 +72,10 @@ class Redaction:
         )
 
     def lines(self, report: FetchReport) -> Iterator[str]:
-        """What to tell of histories that were not written."""
+        """What to tell of histories that were not checked, or not written."""
+        if self.unknown:
+            names = ", ".join(map(repr, self.unknown))
+            yield f"not checked, because --workflows has no code for them: histories of {names}"
         if not report.refused:
             return
         count = len(report.refused)
@@ -91,6 +96,7 @@ class Redaction:
             "data_keys": [render(each) for each in self._data_keys],
             "key_file": str(self.key_file),
             "checked": self._verdict is not None,
+            "without_code": list(self.unknown),
             "needed": [render(each) for each in self.needed],
             "not_written": [
                 {
@@ -105,10 +111,11 @@ class Redaction:
         }
 
 
-def _verdict(specs: list[str]) -> Callable[[History], Any]:
+def _verdict(specs: list[str], unknown: dict[str, None]) -> Callable[[History], Any]:
     import contextlib
     import sys
 
+    from ..sim.corpus import Verdict
     from ..sim.replayer import Replayer
     from .loading import load_workflows
 
@@ -118,6 +125,8 @@ def _verdict(specs: list[str]) -> Callable[[History], Any]:
     def verdict(history: History) -> Any:
         with contextlib.redirect_stdout(sys.stderr):
             found = replayer.replay_corpus([history]).histories[0]
+        if found.verdict is Verdict.UNREGISTERED:
+            unknown[found.workflow_type] = None
         error = found.error
         where = error.fields.get("event_id") if isinstance(error, NondeterminismError) else None
         return found.verdict, type(error), where

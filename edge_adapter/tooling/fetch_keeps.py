@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import combinations
+from math import comb
 from typing import TYPE_CHECKING, Any, Final
 
 import attrs
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
     from .fetch_pseudonyms import Pseudonyms
 
 TRIES_MAX: Final = 600
-"""So many replays are made for one history that does not replay redacted."""
+TRIES_MIN: Final = 40
+EVENTS_MAX: Final = 1_000_000
+"""So many replays of one history that does not replay redacted; fewer of a long one, by its events."""
 
 Verdict = Callable[["History"], Any]
 """What the code makes of a history: any value that can be compared."""
@@ -56,9 +59,12 @@ def redact_checked(
     redacted, places = redact(history, pseudonyms, keeps, data_keys)
     if verdict(redacted) == wanted:
         return Needed(history=redacted)
-    search = _Search(
-        lambda more: verdict(redact(history, pseudonyms, (*keeps, *more), data_keys)[0]) == wanted
-    )
+    tries = min(max(EVENTS_MAX // len(history.events), TRIES_MIN), TRIES_MAX)
+
+    def test(more: tuple[Pattern, ...]) -> bool:
+        return bool(verdict(redact(history, pseudonyms, (*keeps, *more), data_keys)[0]) == wanted)
+
+    search = _Search(test, tries)
     known = tuple(each for each in hints if each in places)
     if known and search.holds(known):
         return Needed(history=None, keeps=search.smallest(known))
@@ -70,9 +76,9 @@ def redact_checked(
 class _Search:
     """Finds a small set of places for which ``test`` holds."""
 
-    def __init__(self, test: Callable[[tuple[Pattern, ...]], bool]) -> None:
+    def __init__(self, test: Callable[[tuple[Pattern, ...]], bool], tries: int) -> None:
         self._test = test
-        self._left = TRIES_MAX
+        self._left = tries
 
     def holds(self, places: tuple[Pattern, ...]) -> bool:
         """One try."""
@@ -80,34 +86,31 @@ class _Search:
         return self._test(places)
 
     def smallest(self, places: tuple[Pattern, ...]) -> tuple[Pattern, ...]:
-        """A subset of ``places``, for which the test holds, and from which nothing can be left out."""
-        if len(places) > 1:
-            for each in places:  # mostly it is one
-                if self._left > 0 and self.holds((each,)):
-                    return (each,)
+        """A subset of ``places``, for which the test holds. None is smaller, as far as there are tries."""
         found = self._without_idle(places)
-        for size in range(2, len(found)):
-            if self._left <= 0 or len(places) > 30:
+        for size in range(1, len(found)):
+            if comb(len(places), size) > self._left:
                 break
             for chosen in combinations(places, size):
-                if self._left <= 0:
-                    break
                 if self.holds(chosen):
                     return chosen
         return found
 
     def _without_idle(self, places: tuple[Pattern, ...]) -> tuple[Pattern, ...]:
-        """Leave out halves, quarters ... and at last single places, while the test holds without them."""
+        """Leave out halves, quarters ... and at last single places, while the test holds without them.
+
+        The last ones go first: what comes late in a history mostly comes from what was there before.
+        """
         size = max(len(places) // 2, 1)
         while True:
-            at = 0
+            end = len(places)
             changed = False
-            while at < len(places) and self._left > 0:
-                rest = places[:at] + places[at + size :]
+            while end > 0 and self._left > 0:
+                begin = max(end - size, 0)
+                rest = places[:begin] + places[end:]
                 if self.holds(rest):
                     places, changed = rest, True
-                else:
-                    at += size
+                end = begin
             if (size == 1 and not changed) or self._left <= 0:
                 return places
             size = max(size // 2, 1)

@@ -7,11 +7,15 @@ import json
 from collections.abc import Callable, Sequence
 from enum import Enum
 from itertools import combinations
+from random import Random
 from typing import Any
 
 import attrs
 import pytest
 
+from examples.shop.app import temporal as shop
+from examples.shop.outside import Outside, use_outside
+from examples.shop.worker import worker as shop_worker
 from temporal_do import scenarios
 from temporal_do.edge_adapter.tooling.fetch_keeps import Needed, redact_checked
 from temporal_do.edge_adapter.tooling.fetch_paths import Pattern, parse_pattern, render
@@ -25,6 +29,7 @@ from temporal_do.runtime.workflow.replay import replay_history
 from temporal_do.sim import Replayer, Simulation, Verdict
 from temporal_do.sim.produced import ProducedHistory, produced_histories
 from temporal_do.sim.runner import run_and_keep
+from tests.edge_shop.customers import EVERYBODY
 from tests.history_fetch.canaries import contents
 from tests.replay import app
 from tests.replay.conftest import _record
@@ -333,3 +338,24 @@ def test_histories_of_every_scenario_get_the_verdict_of_the_originals(name: str)
             assert kept.history is not None and len(found.keeps) <= 3
         checked += 1
     assert checked
+
+
+def test_histories_of_the_shop_get_the_verdict_of_the_originals() -> None:
+    async def work() -> None:
+        await asyncio.gather(*(person(shop, str(1000 + n), Random(n)) for n, person in enumerate(EVERYBODY)))
+
+    with Simulation() as simulation, use_outside(Outside()):
+        simulation.run(shop_worker)
+        simulation.execute(work)
+        recorded = [each.history for each in produced_histories(simulation.platform)]
+    assert len(recorded) >= len(EVERYBODY)
+    verdict = verdict_with(shop_worker)
+    hints: dict[Pattern, None] = {}
+    for history in recorded:
+        found = redact_checked(history, PSEUDONYMS, (), verdict, tuple(hints))
+        if found.history is None:
+            assert found.keeps
+            hints.update(dict.fromkeys(found.keeps))
+            found = redact_checked(history, PSEUDONYMS, found.keeps, verdict)
+        assert found.history is not None and verdict(found.history) is Verdict.OK
+    assert 0 < len(hints) <= 6, list(map(render, hints))

@@ -87,6 +87,10 @@ def test_values_that_decide_are_told_and_nothing_that_would_not_replay_is_writte
     assert (found["unchanged"], found["fetched"], found["exit_code"]) == (2, [], 12)
     (missing,) = found["redaction"]["not_written"]
     assert (missing["workflow_id"], missing["needed"]) == ("doubled-2", ["doubled.input[0]"])
+    done = fetch(command, url, tmp_path / "other", *words[:3], "--type", "failing", "--output", "json")
+    assert json.loads(done.out)["redaction"]["without_code"] == ["failing"]
+    done = fetch(command, url, tmp_path / "third", *words[:3], "--type", "failing")
+    assert "not checked" in done.out and "'failing'" in done.out
     done = fetch(command, url, tmp_path / "new", *words, "--keep", "doubled.input[0]")
     assert done.code == ExitCode.OK and "3 fetched" in done.out
     assert '"temporal-do-redacted"' in texts(tmp_path / "new")
