@@ -38,6 +38,7 @@ BENCHMARKS: dict[str, str] = {
     "hops": "one hop of the scheduler, beside a task switch of stock asyncio",
     "campaign": "seeds of a chaos campaign, beside simloop's job queue",
     "crashes": "a crash at every boundary of a workflow, and pairs of crashes",
+    "edge": "the Worker on workerd, beside Cloudflare's own Workflows engine",
 }
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.campaign import why_no_peer
+from benchmarks.edge import why_none as why_no_edge
 from benchmarks.jobs import SCENARIO, count_of, faults_of
 from benchmarks.results import Goal, Result, format_number
 from benchmarks.run import BENCHMARKS, main
@@ -22,6 +23,8 @@ PEERS = {"events": "simpy", "imports": "temporalio", "replay": "temporalio"}
 def test_a_benchmark_runs_and_reports_positive_values(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     if name in PEERS:
         pytest.importorskip(PEERS[name], reason="the peer is not installed")
+    if name == "edge" and (why := why_no_edge()):
+        pytest.skip(why)
     assert main(["--quick", "--only", name, "--output", "json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["quick"] is True
@@ -29,7 +32,9 @@ def test_a_benchmark_runs_and_reports_positive_values(name: str, capsys: pytest.
     assert results
     assert all(result["value"] > 0 for result in results)
     assert {result["ratio"] > 0 for result in results if "peer" in result} == (
-        {True} if name in PEERS or name == "hops" or (name == "campaign" and not why_no_peer()) else set()
+        {True}
+        if name in PEERS or name in ("edge", "hops") or (name == "campaign" and not why_no_peer())
+        else set()
     )
 
 
@@ -44,6 +49,8 @@ def test_every_benchmark_is_in_the_table_and_in_its_document() -> None:
     root = Path(__file__).resolve().parents[2]
     helpers = {
         "__init__",
+        "edge_entry",
+        "edge_worlds",
         "jobs",
         "measuring",
         "peer_jobs",
