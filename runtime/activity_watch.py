@@ -94,6 +94,7 @@ class AttemptWatch:
             if timer is not None:
                 timer.cancel()
         self._lease_timer = self._time_limit = self._heartbeat_timer = None
+        self._stop = _over  # the attempt knows this watch: without the way back, both go with the attempt
 
     # --- heartbeats ---
 
@@ -191,6 +192,10 @@ class AttemptWatch:
         self._side_tasks.add(task)
         task.add_done_callback(self._side_tasks.discard)
         return task
+
+
+def _over(reason: str) -> None:
+    """The attempt is over: nothing is left to be stopped."""
 
 
 async def pause(tries: int) -> None:

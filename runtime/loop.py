@@ -326,6 +326,12 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
                         interrupt = error
         finally:
             self._leave(restore)
+            # Time stands still, and whoever made this loop is not known to it any more: without that ring
+            # both go as soon as they are dropped, and not only when the garbage collector comes.
+            ended_ns = self._now_ns()
+            self._now_ns = lambda: ended_ns
+            self._start_timer = _no_timer
+            self._on_error = None
         if interrupt is not None:
             raise interrupt
 
@@ -382,14 +388,21 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         """Nothing to do: there are no executors."""
 
 
+def _no_timer(delay_ns: int, fire: Callable[[], None]) -> Timer:
+    raise RuntimeError("this loop is closed")
+
+
 def _evict(coroutine: Any) -> None:
     """Throw Evicted into a coroutine until it ends; if it never does, keep it, never to run again."""
     for _ in range(EVICTION_ATTEMPTS_MAX):
+        evicted = Evicted()
         try:
-            coroutine.throw(Evicted())
+            coroutine.throw(evicted)
         except KeyboardInterrupt:
             raise
-        except BaseException:
+        except BaseException as raised:
+            # Frames it has passed may hold it, and hold everything: without its traceback they go at once.
+            raised.__traceback__ = evicted.__traceback__ = None
             return
     _keep_for_ever(coroutine)
 

@@ -185,3 +185,8 @@ class ObjectAlarm:
         delay_ns = RETRY_DELAY_NS << min(self._failures, RETRY_DOUBLINGS_MAX)
         self._failures += 1
         self._watch(self._platform.now() + delay_ns)
+
+    def dismantle(self) -> None:
+        """Let go of everything; nothing goes off here any more."""
+        del self._platform, self.object
+        self._timer = None

@@ -79,8 +79,10 @@ class WorkflowExecutor:
 
     def close(self) -> None:
         """No more tasks: every run is dropped, and what the guard has installed goes."""
-        if self._inner is not None:
-            self._inner.clear()
+        inner, self._inner = self._inner, None
+        if inner is not None:
+            inner.clear()
+        self._tell = None
         guard, self._guard = self._guard, None
         if guard is not None:
             guard.close()

@@ -250,6 +250,10 @@ class SimulationLoop(DeterministicLoop):
                     self.call_exception_handler({"message": message, "exception": error, "task": task})
         super().close_tasks()
 
+    def dismantle(self) -> None:
+        """Let go of whoever was asked what to do: this loop is closed."""
+        del self._on_blocked, self.on_check
+
     def _wake_steppers(self, value: bool) -> None:
         steppers, self._steppers = self._steppers, []
         for future in steppers:

@@ -159,6 +159,11 @@ class Queues:
         self.workers: dict[int, WorkerHost] = {}
         """The worker processes that are alive and busy, oldest first."""
 
+    def dismantle(self) -> None:
+        """Forget every message, consumer and worker."""
+        for each in (self._consumers, self._waiting, self._batches, self.workers):
+            each.clear()
+
     def configure(self, queue: str, *, deliveries_max: int = DELIVERIES_MAX, dead_letters: str = "") -> None:
         """How often a message of ``queue`` is delivered at most, and the queue it moves to then ("":
         nowhere)."""

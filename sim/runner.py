@@ -24,6 +24,7 @@ from ..runtime.durations import format_duration
 from ..runtime.errors import HostError
 from .checkers import CHECKERS, Checker, World, check_trace
 from .circles import WINDOW, describe_loop
+from .dismantling import dismantle
 from .errors import BudgetExceeded, SimulationDeadlock
 from .faults import FaultPlan
 from .properties import properties_of
@@ -84,7 +85,7 @@ def run_scenario(
             keep_trace=keep_trace,
         )
         simulation.close()
-        del simulation  # nearly all of a world goes without the collector, if it is given the time
+        dismantle(simulation)
     return result
 
 

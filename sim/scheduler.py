@@ -167,6 +167,11 @@ class Scheduler:
             self._heap = kept
             self._cancelled = 0
 
+    def clear(self) -> None:
+        """Forget every event."""
+        self._ready.clear()
+        self._heap.clear()
+
     def next_ns(self) -> int | None:
         """When the next event is due: now, later, or None when there is none."""
         if self._ready:

@@ -477,6 +477,11 @@ class WorkflowRun:
         with self.guard:
             self.loop.close_tasks()
         self.guard.take_violation()
+        # What knows the run is let go of, so that all of it goes when it is dropped.
+        self.context = None
+        self.issued = []
+        self.by_event = {}
+        self.outstanding = None
 
     def check_writable(self, what: str) -> None:
         """Raise when called from a query handler or an update validator, or after the run was dropped."""
