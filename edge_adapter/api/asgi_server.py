@@ -51,6 +51,9 @@ async def _live(receive: Receive, send: Send) -> None:
 
 async def _serve(api: Api, host: Host, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
     path = scope.get("raw_path") or quote(str(scope["path"])).encode()
+    root = quote(str(scope.get("root_path") or "").rstrip("/")).encode()
+    if root and path.startswith(root + b"/"):
+        path = path[len(root) :]  # the application is mounted there in another one
     query = scope.get("query_string", b"")
     body = _Body(receive)
     request = Request(

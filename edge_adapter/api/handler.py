@@ -159,7 +159,7 @@ class Api:
     def _authorize(self, request: Request) -> None:
         self._must_have_token()
         scheme, _, given = (request.header("authorization") or "").partition(" ")
-        offered = given.strip().encode("utf-8", "surrogateescape")
+        offered = given.strip(" \t").encode("utf-8", "surrogateescape")
         accepted = False
         for token in self._tokens:  # all of them, so that the time does not tell which one was near
             accepted |= hmac.compare_digest(token, offered)

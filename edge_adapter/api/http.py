@@ -2,16 +2,18 @@
 
 Owns the two records that a server exchanges with the API, the limits, and JSON as the API takes it.
 Invariants: nothing is read beyond a limit; what is read is JSON in UTF-8, not too deep, without NaN and
-infinities.
+infinities, and no member of an object is there twice.
 
 Must not import: a host, the operations.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import AsyncIterable, Iterable, Mapping
+from math import inf
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -25,6 +27,8 @@ TARGET_LENGTH_MAX: Final = 16_384
 HEADERS_LENGTH_MAX: Final = 32_768
 JSON_DEPTH_MAX: Final = 100
 QUERY_FIELDS_MAX: Final = 32
+BODY_SECONDS_MAX: Final = 60.0
+"""Who sends more slowly than that holds a connection and no more."""
 
 
 def _lower_names(
@@ -93,9 +97,17 @@ def read_query(query: str) -> dict[str, str]:
 
 async def read_json(request: Request, bytes_max: int) -> Any:
     """The JSON value of the body; an empty object if there is none. Raises Problem."""
-    data = await _read_body(request, bytes_max)
+    try:
+        async with asyncio.timeout(BODY_SECONDS_MAX):
+            data = await _read_body(request, bytes_max)
+    except TimeoutError:
+        raise Problem(
+            "body_too_slow", f"the body has not come within {BODY_SECONDS_MAX:g} s"
+        ) from None
     if not data:
         return {}
+    if (request.header("content-encoding") or "identity").strip().lower() != "identity":
+        raise Problem("unsupported_media_type", "the body must not be compressed")
     content_type = (request.header("content-type") or "").partition(";")
     if content_type[0].strip().lower() != "application/json":
         given = repr(content_type[0][:100]) if content_type[0] else "nothing"
@@ -124,23 +136,43 @@ async def _read_body(request: Request, bytes_max: int) -> bytes:
     return b"".join(chunks)
 
 
-_TEXTS: Final = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_BRACKETS: Final = re.compile(r"[\[\]{}]")
+# Nothing in it is tried twice, so that no text costs more than its length.
+_TEXT_OR_BRACKETS: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?+|[\[\]{}]++', re.DOTALL)
 
 
 def _too_deep(text: str) -> bool:
     if text.count("[") + text.count("{") <= JSON_DEPTH_MAX:
         return False
     depth = 0
-    for bracket in _BRACKETS.findall(_TEXTS.sub("", text)):
-        depth += 1 if bracket in "[{" else -1
-        if depth > JSON_DEPTH_MAX:
-            return True
+    for match in _TEXT_OR_BRACKETS.finditer(text):
+        found = match.group()
+        if found[0] == '"':
+            continue
+        for bracket in found:
+            depth += 1 if bracket in "[{" else -1
+            if depth > JSON_DEPTH_MAX:
+                return True
     return False
 
 
 def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if number in (inf, -inf):
+        raise ValueError(f"{digits[:40]} is larger than any number here")
+    return number
+
+
+def _unambiguous(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(members)
+    if len(found) != len(members):
+        seen: dict[str, None] = {}
+        twice = next(name for name, _ in members if name in seen or seen.setdefault(name))
+        raise ValueError(f"the member {twice[:100]!r} is given twice")
+    return found
 
 
 def parse_json(data: bytes) -> Any:
@@ -152,7 +184,9 @@ def parse_json(data: bytes) -> Any:
     if _too_deep(text):
         raise Problem("bad_json", f"the body is nested deeper than {JSON_DEPTH_MAX} levels")
     try:
-        return json.loads(text, parse_constant=_no_constant)
+        return json.loads(
+            text, parse_constant=_no_constant, parse_float=_finite, object_pairs_hook=_unambiguous
+        )
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise Problem("bad_json", f"the body is not JSON: {error.msg} ({where})") from None

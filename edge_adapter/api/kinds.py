@@ -238,7 +238,7 @@ def mapping(kind: Kind) -> Kind:
             try:
                 found[check_text(name, 1, TEXT_LENGTH_MAX)] = kind.read(item)
             except Bad as bad:
-                bad.path.append(name)
+                bad.path.append(name[:100])
                 raise
         return found
 

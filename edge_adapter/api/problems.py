@@ -47,6 +47,7 @@ CODES: Final[Mapping[str, ErrorCode]] = {
         ("headers_too_large", 431, ACCESS),
         ("unsupported_media_type", 415, ARGUMENT),
         ("body_too_large", 413, ARGUMENT),
+        ("body_too_slow", 408, UNKNOWN),
         ("bad_json", 400, ARGUMENT),
         ("bad_request", 400, ARGUMENT),
         ("outcome_unknown", 503, UNKNOWN),

@@ -120,8 +120,9 @@ def unknown_member(name: str, accepted: list[str]) -> Bad:
     """The error for a member that is not known, with the nearest one that is."""
     from difflib import get_close_matches
 
+    name = name[:100]
     near = get_close_matches(name, accepted, 1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     bad = Bad(f"is not known{hint} (accepted: {', '.join(accepted) or 'nothing'})")
-    bad.path.append(name[:100])
+    bad.path.append(name)
     return bad

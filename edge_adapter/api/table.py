@@ -121,7 +121,7 @@ class Receiver:
 
         A hashed part comes back as ``#`` and the hash, of which the same key can be made again.
         """
-        if kind_of(key) != self.kind:
+        if key.count("/") < 2 or kind_of(key) != self.kind:
             return None
         _, namespace, name = parse_key(key)
         found = {"namespace": decode_part(namespace)}

@@ -25,7 +25,12 @@ logger = logging.getLogger("temporal_do.remote")
 CONNECT_SECONDS: Final = 10.0
 READ_SECONDS: Final = 60.0
 """Above what a server waits before it says "not yet"."""
+ANSWER_SECONDS: Final = 120.0
+"""For the whole of an answer, however it trickles."""
+ANSWER_BYTES_MAX: Final = 256 * 1024 * 1024
+"""Above every history; what is larger is no answer of the API."""
 CONNECTIONS_KEPT: Final = 50
+_SHOWN: Final = 200
 
 
 class Answer(NamedTuple):
@@ -96,17 +101,38 @@ class Wire:
         httpx = _httpx()
         headers = {"content-type": "application/json"} if body is not None else {}
         try:
-            response = await self._client().request(method, self.url + target, content=body, headers=headers)
+            async with (
+                asyncio.timeout(ANSWER_SECONDS),
+                self._client().stream(method, self.url + target, content=body, headers=headers) as response,
+            ):
+                content = await self._read(response)
         except httpx.HTTPError as error:
             raise self._failure(error) from error
+        except (httpx.InvalidURL, UnicodeError) as error:
+            raise ApiError(f"{(self.url + target)[:_SHOWN]!r} is no URL: {error}") from None
+        except TimeoutError as error:
+            raise self._failure(TimeoutError(f"no whole answer in {ANSWER_SECONDS:g} s")) from error
         self._reached = True
         if self._away:
             self._away = False
             logger.info("%s answers again", self.url)
         found = response.headers
         return Answer(
-            response.status_code, found.get("content-type", ""), response.content, found.get("location", "")
+            response.status_code, found.get("content-type", "").lower(), content, found.get("location", "")
         )
+
+    async def _read(self, response: httpx.Response) -> bytes:
+        chunks = []
+        size_bytes = 0
+        async for chunk in response.aiter_bytes():
+            size_bytes += len(chunk)
+            if size_bytes > ANSWER_BYTES_MAX:
+                raise ApiError(
+                    f"{self.url} answers with more than {ANSWER_BYTES_MAX:,} bytes; is the url right?",
+                    status=response.status_code,
+                )
+            chunks.append(chunk)
+        return b"".join(chunks)
 
     def _client(self) -> httpx.AsyncClient:
         loop = asyncio.get_running_loop()
