@@ -85,8 +85,9 @@ async def business(shop: Shop, kills: int, random: Random, finish_seconds: float
             if task.exception() is not None:
                 raise AssertionError(name) from task.exception()
         await reports.delete()
-        while await shop.temporal.list_workflows(status="running"):  # reports
-            await asyncio.sleep(0.5)
+        async with asyncio.timeout(120):
+            while await shop.temporal.list_workflows(status="running"):  # reports
+                await asyncio.sleep(0.5)
         runs = await histories(shop.temporal)
     look_at_everything(shop, people, runs, earlier)
     events = sum(len(each.history.events) for each in runs)
