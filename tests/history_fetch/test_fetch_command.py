@@ -5,6 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -191,3 +195,36 @@ def test_a_folder_that_cannot_be_one_is_refused(command: Command, url: str, tmp_
     assert "is not a manifest" in fetch(command, url, tmp_path).err
     (tmp_path / "manifest.jsonl").write_text('{"format":99}\n')
     assert "format 99" in fetch(command, url, tmp_path).err
+
+
+def test_a_fetch_that_is_killed_goes_on_where_it_was(command: Command, tmp_path: Path) -> None:
+    async def start(url: str) -> None:
+        async with RemoteHost(url, token=TOKEN) as host:
+            shop = application.connect(host)
+            await asyncio.gather(
+                *(shop.execute_workflow("echo", workflow_id=f"e{n}", args=[n]) for n in range(40))
+            )
+
+    def there() -> int:
+        return len(list(tmp_path.glob("*.json")))
+
+    with Server(token=TOKEN) as server:
+        asyncio.run(start(server.url))
+        words = ("history", "fetch", "--url", server.url, "--namespace", "shop", "--out", str(tmp_path))
+        for number in (signal.SIGKILL, signal.SIGINT):
+            before = there()
+            process = subprocess.Popen(
+                [sys.executable, "-m", "temporal_do.cli", *words],
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            while there() < before + 5 and process.poll() is None:
+                time.sleep(0.005)
+            process.send_signal(number)
+            assert process.wait(30) in (-number, ExitCode.INTERRUPTED, ExitCode.OK)
+        kept = there()
+        found = json.loads(command(*words, "--output", "json").out)
+    assert kept >= 10
+    assert kept - 1 <= found["unchanged"] <= kept  # one file may have been without its line
+    assert (found["selected"], there(), len(found["fetched"])) == (40, 40, 40 - found["unchanged"])
+    assert sorted(files(tmp_path).values()) == sorted(f"e{n}" for n in range(40))

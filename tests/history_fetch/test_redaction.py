@@ -58,6 +58,8 @@ def test_of_every_field_of_every_event_only_what_stays_stays() -> None:
     ]
     fields = {canary.rpartition(".")[2] for canary in found}
     assert fields <= STAY, sorted(fields - STAY)
+    of_people = {"message", "stack_trace", "identity", "reason", "cause", "control", "fairness_key"}
+    assert not fields & {*of_people, "operation_token", "data", "metadata", "details", "unknown", "links"}
     assert {"workflow_id", "name", "signal_name", "type"} <= fields
     assert not [each for each in places if "canary" in render(each[3:])]
     assert len(made.events) == len(history.events)
