@@ -15,7 +15,7 @@ Step = list[Any]
 
 @attrs.frozen
 class Part:
-    """Steps until a restart; ``across``: [object, steps of its alarm], an alarm that is set just before it."""
+    """Steps until a restart; ``across``: [object, steps of its alarm], an alarm set just before it."""
 
     steps: list[Step]
     across: list[Any] | None = None
@@ -105,7 +105,9 @@ NO_TEXT: list[Step] = []
 put = rows.map(lambda found: ["commit", found, "keep"])
 clear = rows.map(lambda found: ["commit", found, None])
 far = rows.map(lambda found: ["commit", found, [3_600_000, []]])
-blob = st.tuples(st.just("blob"), st.sampled_from(("one", "two/x")), st.sampled_from(("", "text")), st.booleans())
+blob = st.tuples(
+    st.just("blob"), st.sampled_from(("one", "two/x")), st.sampled_from(("", "text")), st.booleans()
+)
 blobs = st.one_of(
     blob.map(list),
     st.sampled_from(("one", "two/x", "none")).map(lambda name: ["read", name]),
@@ -114,7 +116,8 @@ blobs = st.one_of(
 ring_steps = st.lists(st.one_of(put, st.just(["load"])), max_size=2)
 """What the alarm of a Port does; it may fail at first."""
 ring = st.one_of(
-    ring_steps, st.tuples(st.integers(1, 2), ring_steps).map(lambda found: [["fail_first", found[0]], *found[1]])
+    ring_steps,
+    st.tuples(st.integers(1, 2), ring_steps).map(lambda found: [["fail_first", found[0]], *found[1]]),
 )
 later = st.tuples(rows, ring).map(lambda found: ["commit", found[0], [1_500, found[1]]])
 """An alarm that the steps after it may still replace."""
@@ -135,9 +138,9 @@ program = st.recursive(
     st.lists(leaf, min_size=1, max_size=3),
     lambda inner: st.one_of(
         st.tuples(leaf, port, inner, leaf).map(lambda f: [f[0], ["call", f[1], f[2]], f[3]]),
-        st.lists(st.tuples(port, st.lists(leaf, min_size=1, max_size=2)).map(list), min_size=2, max_size=3).map(
-            lambda calls: [["all", calls]]
-        ),
+        st.lists(
+            st.tuples(port, st.lists(leaf, min_size=1, max_size=2)).map(list), min_size=2, max_size=3
+        ).map(lambda calls: [["all", calls]]),
     ),
     max_leaves=6,
 )
@@ -198,7 +201,9 @@ top = st.one_of(
     rewritten,
     soon_pure,
     queued.map(lambda step: [step]),
-    st.tuples(port, queued_steps, st.integers(1, 2)).map(lambda f: [["queue", 0, f[0], f[1], f[2]], ["settle"]]),
+    st.tuples(port, queued_steps, st.integers(1, 2)).map(
+        lambda f: [["queue", 0, f[0], f[1], f[2]], ["settle"]]
+    ),
     blobs.map(lambda step: [step]),
     st.just([["settle"]]),
 )

@@ -24,7 +24,7 @@ class Divergence:
 OF_THE_SIMULATOR: Final = (
     Divergence(
         ("user-error", "alarm-first-retry"),
-        "What an object's code raises ends its life in the simulator; the binary leaves the instance alone.",
+        "What an object's code raises ends its life in the simulator, not on the binary.",
         "The binary. The engine asks more of its hosts than the platform gives: memory that has seen a failed "
         "turn is dropped. The Cloudflare host drops it by itself, as the scripts show.",
         "Losing memory is what every profile may do at any moment (`reset`, `evict`).",
@@ -71,8 +71,8 @@ OF_THE_SCRIPTS: Final = (
 OF_THE_DOCUMENTS: Final = (
     Divergence(
         ("queue-ack-then-throw",),
-        "The documents keep an acknowledgement when the handler throws afterwards; the local queue forgets it.",
-        "The documents, of production. The engine holds under both: the second lease of an attempt is refused.",
+        "The documents keep an acknowledgement when the handler then throws; the local queue forgets it.",
+        "The documents, of production. The engine needs neither: the second lease of an attempt is refused.",
         "`throwing_consumer`: all messages come again under `local`, those without acknowledgement under "
         "`prod`.",
     ),

@@ -155,9 +155,7 @@ async def _(bench: Bench) -> Any:
 
     async def sender(shell: Shell) -> None:
         call = shell.host.call
-        calls = [
-            call("Port/models/a", lambda other, number=number: arrive(number)) for number in range(20)
-        ]
+        calls = [call("Port/models/a", lambda other, number=number: arrive(number)) for number in range(20)]
         await asyncio.gather(*calls)
 
     await bench.tell("sender", sender)

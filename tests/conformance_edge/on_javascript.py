@@ -34,7 +34,11 @@ def probe_worker() -> WorkerConfig:
         queue_producers={"QUEUE": "probe"},
         queue_consumers=[
             QueueConsumer(
-                queue="probe", max_batch_size=3, max_batch_timeout_s=0, max_retries=3, dead_letter_queue="dead"
+                queue="probe",
+                max_batch_size=3,
+                max_batch_timeout_s=0,
+                max_retries=3,
+                dead_letter_queue="dead",
             ),
             QueueConsumer(queue="dead", max_batch_timeout_s=0),
         ],

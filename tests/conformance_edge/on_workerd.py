@@ -1,4 +1,4 @@
-"""Cases on the platform's own binary: hundreds in one request, a restart of the whole platform between parts."""
+"""Cases on the platform's own binary: hundreds in one request, a restart of all of it between parts."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class ScriptsEdge:
         loop.run(found.edge.start())
         return found
 
-    def perform(self, cases: Sequence[Case], at_once: int = AT_ONCE) -> list[list[Any]]:
+    def perform(self, cases: Sequence[Case], at_once: int = AT_ONCE[0]) -> list[list[Any]]:
         """What each part of each case sees."""
         self.runs += 1
         # Objects of its own, however often a case is performed.

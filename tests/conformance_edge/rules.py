@@ -267,7 +267,10 @@ SQL: Final = (
         "Expected exactly one result from SQL query, but got no resul",
     ),
     Rule(
-        "sql-several-statements", "B3", "values go to the last of several statements", [["string a", "number 5"]]
+        "sql-several-statements",
+        "B3",
+        "values go to the last of several statements",
+        [["string a", "number 5"]],
     ),
     Rule("sql-reserved-names", "B3", "names that begin with _cf_ are refused", "not authorized: SQLITE_AUTH"),
     Rule("sql-cursor", "B3", "a cursor is no snapshot: changed rows may show or not", "1234"),
@@ -406,9 +409,7 @@ PYTHON: Final = (
     Rule("python-gate-sleep", "A9.2", "so does asyncio.sleep(0)", "01234"),
     Rule("python-gate-timer", "A3.3", "a timer lets other events in", "00000"),
     Rule("python-gate-sql", "A9.2", "code without an await is not interrupted", "01234"),
-    Rule(
-        "python-unit-sleep", "A9.2", "asyncio.sleep(0) ends the unit", _python("", "Error: told to", "new")
-    ),
+    Rule("python-unit-sleep", "A9.2", "asyncio.sleep(0) ends the unit", _python("", "Error: told to", "new")),
     Rule("python-unit-timer", "B1.3", "a timer ends the unit", _python("a", "Error: told to", "new")),
     Rule("python-unit-get", "A9.2", "a read ends the unit", _python("", "Error: told to", "new")),
     Rule(

@@ -1,5 +1,5 @@
-"""The simulator in the situations of the rules shows what the platform's own binary shows, entry by entry, but
-for what the table of divergences explains."""
+"""In the situations of the rules the simulator shows what the platform's own binary shows, entry by entry,
+but for what the table of divergences explains."""
 
 from __future__ import annotations
 

@@ -7,12 +7,12 @@ import json
 import traceback
 from typing import Any
 
-from tests.conformance_edge.app import ports
 from workers import Response
 
 from temporal_do.edge_adapter.cloudflare import consumer, entry, incarnation, names, objects
 from temporal_do.edge_adapter.cloudflare.deployed import deployed
 from temporal_do.edge_adapter.cloudflare.entry import Edge, EngineObject
+from tests.conformance_edge.app import ports
 
 incarnation.Shell = ports.make_shell
 consumer.RETRY_SECONDS = 0

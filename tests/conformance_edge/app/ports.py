@@ -8,8 +8,8 @@ outermost steps as a client, and waits until everything has come to rest.
 What is observed: the result of each step, then what each object holds. Rules that make two hosts comparable:
 
 - of time, only order is observed: an alarm or a message is early or it is not. The moment for which an alarm
-  says it was set is not before the one it was set for, and may be later: the platform moves one of the past to
-  the present, and the host one that may be lost by a millisecond;
+  says it was set is not before the one it was set for, and may be later: the platform moves one of the past
+  to the present, and the host one that may be lost by a millisecond;
 - an alarm that finds nothing due is no observation, because alarms are at least once;
 - of a failed call it is observed that its outcome is unknown, not the words;
 - messages of a queue are seen in no order.

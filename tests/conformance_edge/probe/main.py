@@ -8,7 +8,7 @@ import traceback
 from typing import Any
 
 import js
-from pyodide.ffi import jsnull, to_js
+from pyodide.ffi import jsnull
 from workers import DurableObject, Response, WorkerEntrypoint
 
 LOG: dict[str, list[Any]] = {}
@@ -137,7 +137,15 @@ class Probe(DurableObject):
 
     async def alarm(self, info: Any = None) -> None:
         runs = LOG.setdefault(self.name, [])
-        runs.append([int(info.retryCount), bool(info.isRetry), await self.armed(), self.instance, float(js.Date.now())])
+        runs.append(
+            [
+                int(info.retryCount),
+                bool(info.isRetry),
+                await self.armed(),
+                self.instance,
+                float(js.Date.now()),
+            ]
+        )
         self.write(f"r{len(runs)}")
         plan = PLANS.get(self.name, "")
         if plan == "throw" and len(runs) == 1:
@@ -224,8 +232,18 @@ class Default(WorkerEntrypoint):
         return [said, at_once, await self.probe(n).rows()]
 
     async def on_python_arguments(self, n: str) -> Any:
-        values = {"none": None, "text": "a", "integer": 7, "tuple": (1,), "bytes": b"a", "bytearray": bytearray(b"a")}
-        return {kind: await outcome(lambda value=value: self.probe(n).echo(value)) for kind, value in values.items()}
+        values = {
+            "none": None,
+            "text": "a",
+            "integer": 7,
+            "tuple": (1,),
+            "bytes": b"a",
+            "bytearray": bytearray(b"a"),
+        }
+        return {
+            kind: await outcome(lambda value=value: self.probe(n).echo(value))
+            for kind, value in values.items()
+        }
 
     async def on_python_alarm(self, n: str) -> Any:
         await self.probe(n).arm(20)
