@@ -45,6 +45,8 @@ WARM = (
 )
 POLL_S = 0.01
 PATIENCE_S = 120.0
+IDLE_S = 1.0
+"""After some seconds without a request workerd closes a connection."""
 
 
 def worker_config(*, eager: bool = True, warm: bool = False) -> WorkerConfig:
@@ -96,15 +98,19 @@ class World:
         self._pid = pid
         self._life = time.time_ns() // 1_000_000  # the state, and so its ids, stays from start to start
         self._ids = count()
+        self._asked_at = 0.0
         self._connection = HTTPConnection(url.partition("//")[2].rstrip("/"), timeout=PATIENCE_S)
 
     def ask(self, path: str, body: Any = None) -> Any:
         """POST with a body, GET without. Raises RuntimeError with what the Worker said."""
         headers = {"authorization": f"Bearer {TOKEN}", "content-type": "application/json"}
         text = None if body is None else json.dumps(body).encode()
+        if time.monotonic() - self._asked_at > IDLE_S:
+            self._connection.close()  # opened again by itself
         self._connection.request("GET" if body is None else "POST", path, text, headers)
         response = self._connection.getresponse()
         answer = response.read()
+        self._asked_at = time.monotonic()
         if response.status != 200:
             raise RuntimeError(f"{path}: {response.status} {answer.decode(errors='replace')[:2000]}")
         return json.loads(answer) if answer.startswith((b"{", b"[")) else answer
