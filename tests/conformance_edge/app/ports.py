@@ -162,15 +162,21 @@ class Steps:
         method: Callable[..., Any] = getattr(self, f"do_{word}")
         return await method(*arguments)
 
-    async def _outside(self, work: Any) -> Any:
-        result = await work
+    async def _outside(self, work: Callable[[], Awaitable[Any]], *, in_a_row: bool = False) -> Any:
+        """Await what the platform does; other things happen before and after. ``in_a_row``: not before, as
+        calls are taken in the order in which they were made."""
+        if io_pause is not None and not in_a_row:
+            await io_pause(self.host)
+        result = await work()
         if io_pause is not None:
             await io_pause(self.host)
         return result
 
     async def _asked(self, name: str, message: Any) -> Any:
         try:
-            reply = await self._outside(self.host.call(key_of(self.case, name), message))
+            reply = await self._outside(
+                lambda: self.host.call(key_of(self.case, name), message), in_a_row=True
+            )
         except HostError:
             return "unknown"
         return reply.results if type(reply) is PortDid else type(reply).__name__
@@ -193,15 +199,15 @@ class Steps:
             failures=failures,
             not_before_ns=now_ns + delay_ms * MILLISECOND,
         )
-        await self._outside(self.host.enqueue(QUEUE, task, delay_ms * MILLISECOND))
+        await self._outside(lambda: self.host.enqueue(QUEUE, task, delay_ms * MILLISECOND))
         return "sent"
 
     async def do_blob(self, name: str, text: str, once: bool) -> Any:
-        put = self.host.put_blob(f"{self.case}/{name}", text.encode(), only_if_absent=once)
-        return await self._outside(put)
+        key = f"{self.case}/{name}"
+        return await self._outside(lambda: self.host.put_blob(key, text.encode(), only_if_absent=once))
 
     async def do_read(self, name: str) -> Any:
-        found = await self._outside(self.host.get_blob(f"{self.case}/{name}"))
+        found = await self._outside(lambda: self.host.get_blob(f"{self.case}/{name}"))
         return None if found is None else found.decode()
 
     async def do_race(self, name: str, texts: Any) -> Any:
