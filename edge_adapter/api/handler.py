@@ -54,6 +54,8 @@ RETRY_FOR_NS: Final = 5 * SECOND
 MARGIN_SECONDS: Final = 5.0
 FAREWELL_SECONDS: Final = 5.0
 """So long for telling an object that a client has gone."""
+REASON_LENGTH_MAX: Final = 1_000
+"""A reason may quote what was sent, which may be long."""
 OPENAPI_PATH: Final = "/openapi.json"
 HEALTH_PATH: Final = "/health"
 
@@ -257,7 +259,10 @@ def read_parameters(
         }
     except Bad as bad:
         where = bad.position().rstrip(".")
-        raise Problem("bad_request", f"{where}: {bad.reason}" if where else bad.reason, field=where) from None
+        reason = (
+            bad.reason if len(bad.reason) <= REASON_LENGTH_MAX else f"{bad.reason[:REASON_LENGTH_MAX]}..."
+        )
+        raise Problem("bad_request", f"{where}: {reason}" if where else reason, field=where) from None
 
 
 def _read_field(

@@ -101,9 +101,7 @@ async def read_json(request: Request, bytes_max: int) -> Any:
         async with asyncio.timeout(BODY_SECONDS_MAX):
             data = await _read_body(request, bytes_max)
     except TimeoutError:
-        raise Problem(
-            "body_too_slow", f"the body has not come within {BODY_SECONDS_MAX:g} s"
-        ) from None
+        raise Problem("body_too_slow", f"the body has not come within {BODY_SECONDS_MAX:g} s") from None
     if not data:
         return {}
     if (request.header("content-encoding") or "identity").strip().lower() != "identity":

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from temporal_do.edge_adapter.api import Api, asgi
-from temporal_do.edge_adapter.remote import RemoteHost
+from temporal_do.edge_adapter.remote import RemoteHost, wire
 from temporal_do.sim import Simulation
 from tests.api import (
     test_cancelling,
@@ -69,7 +69,8 @@ class HostOverHttp(RemoteHost):
 
 
 @pytest.fixture
-def app(sim: Simulation) -> App:
+def app(sim: Simulation, monkeypatch: pytest.MonkeyPatch) -> App:
+    monkeypatch.setattr(wire, "ANSWER_SECONDS", PATIENCE_SECONDS)
     made = App(sim)
     made.temporal = made.temporal.connect(HostOverHttp(sim))
     return made
