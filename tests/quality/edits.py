@@ -228,7 +228,7 @@ edit(
     'turn.delete("external", message.initiated_event_id)',
     "pass",
     "replaced",
-    faults=TROUBLE,
+    faults=FaultPlan.crashes(30_000) | FaultPlan.network(20_000),
 )
 edit(
     "a signal that failed counts as delivered",
@@ -429,7 +429,8 @@ edit(
     "if False:",
     "activities",
     "updates",
-    faults=FaultPlan.zombies(100_000) | FaultPlan.storage(60_000),
+    faults=FaultPlan.zombies(100_000)
+    | FaultPlan(rates=dict.fromkeys(("slow_commit", "failed_commit"), 60_000)),
     survives="the task fails instead and is tried again from the history",
 )
 edit(

@@ -34,7 +34,7 @@ SEEDS = 40
 STEPS_MAX = 20_000
 
 CRASHES = FaultPlan.crashes(60_000)
-NETWORK = FaultPlan.network(60_000)
+NETWORK = FaultPlan.network(40_000)
 QUEUE = FaultPlan.queue(150_000)
 CALM = FaultPlan()
 
