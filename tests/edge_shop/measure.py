@@ -98,9 +98,7 @@ async def main() -> None:
             took = time.perf_counter() - began
             await shop.edge.stop()
             stored = stored_bytes(folder / "state") - before
-    print(
-        f"one order (5 activities, 1 child, 1 signal) beside its waits: {median(singles) - WAITS_SECONDS:.3f} s"
-    )
+    print(f"one order beside its waits: {median(singles) - WAITS_SECONDS:.3f} s")
     print(
         f"orders a second, {AT_ONCE} at once (waits of {WAITS_SECONDS:g} s each): {chosen.orders / took:.2f}"
     )
