@@ -25,8 +25,8 @@ OF_THE_SIMULATOR: Final = (
     Divergence(
         ("user-error", "alarm-first-retry"),
         "What an object's code raises ends its life in the simulator, not on the binary.",
-        "The binary. The engine asks more of its hosts than the platform gives: memory that saw a failed turn "
-        "is dropped. The Cloudflare host drops it by itself, as the scripts show.",
+        "The binary. The engine asks more of its hosts than the platform gives: memory that saw a failure is "
+        "dropped. The Cloudflare host drops it by itself, as the scripts show.",
         "Losing memory is what every profile may do at any moment (`reset`, `evict`).",
         ("instance",),
     ),

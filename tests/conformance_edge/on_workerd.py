@@ -48,6 +48,8 @@ class ScriptsEdge:
     edge: LocalEdge
     loop: asyncio.Runner
     runs: int = 0
+    sabotage: str = ""
+    """A bug that the Worker's host shall have; see `app/main.py`."""
 
     @classmethod
     def start(cls, platform: Platform, folder: Path, loop: asyncio.Runner) -> ScriptsEdge:
@@ -82,7 +84,10 @@ class ScriptsEdge:
 
     def _ask(self, cases: list[Any], at_once: int) -> list[Any]:
         answer = httpx.post(
-            self.edge.url, json={"cases": cases, "at_once": at_once}, timeout=TIMEOUT_S, trust_env=False
+            self.edge.url,
+            json={"cases": cases, "at_once": at_once, "sabotage": self.sabotage},
+            timeout=TIMEOUT_S,
+            trust_env=False,
         )
         answer.raise_for_status()
         found: list[Any] = answer.json()

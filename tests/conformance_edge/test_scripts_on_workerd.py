@@ -47,6 +47,23 @@ def test_a_sample_of_scripts_sees_the_same(platform: Platform, tmp_path: Path, l
     assert total.restarts > 5, "some scripts survive a kill -9 of the platform"
 
 
+@pytest.mark.parametrize(
+    ("sabotage", "word"), [("abort loses rows", "abort"), ("blobs are replaced", "blob")]
+)
+def test_a_bug_planted_in_the_worker_is_found(
+    platform: Platform, tmp_path: Path, loop: asyncio.Runner, sabotage: str, word: str
+) -> None:
+    cases = [case for case in draw_cases(SAMPLE, 1) if f"['{word}'" in str(case) and len(case.parts) == 1][
+        :12
+    ]
+    edge = ScriptsEdge.start(platform, tmp_path, loop)
+    try:
+        edge.sabotage = sabotage
+        assert compare(cases, edge.perform, again=0).divergences
+    finally:
+        loop.run(edge.edge.stop())
+
+
 @pytest.mark.soak
 def test_thousands_of_scripts_see_the_same(platform: Platform, tmp_path: Path, loop: asyncio.Runner) -> None:
     total = run(platform, tmp_path, loop, SOAK, random.SystemRandom().randrange(10**9))

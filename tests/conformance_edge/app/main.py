@@ -12,6 +12,7 @@ from workers import Response
 from temporal_do.edge_adapter.cloudflare import consumer, entry, incarnation, names, objects
 from temporal_do.edge_adapter.cloudflare.deployed import deployed
 from temporal_do.edge_adapter.cloudflare.entry import Edge, EngineObject
+from temporal_do.runtime.host import Commit
 from tests.conformance_edge.app import ports
 
 incarnation.Shell = ports.make_shell
@@ -29,13 +30,41 @@ class Pure(EngineObject):
     kind = "Pure"
 
 
+sabotage = ""
+"""A bug to be found: "abort loses rows" or "blobs are replaced"."""
+
+
+class Sabotaged(incarnation.Incarnation):
+    """An incarnation that may have that bug."""
+
+    last: tuple[Any, ...] = ()
+
+    async def commit(self, commit: Any) -> None:
+        self.last = tuple((table, key, None) for table, key, _ in commit.changes if table != "meta")
+        await super().commit(commit)
+
+    def abort(self, reason: str) -> None:
+        if sabotage == "abort loses rows" and self.last:
+            self.storage.commit(self.key, Commit(self.last, None))
+        super().abort(reason)
+
+    async def put_blob(self, key: str, data: bytes, *, only_if_absent: bool = False) -> bool:
+        only_if_absent = only_if_absent and sabotage != "blobs are replaced"
+        return await super().put_blob(key, data, only_if_absent=only_if_absent)
+
+
+objects.Incarnation = Sabotaged
+
+
 class Consumers:
     consume = staticmethod(ports.consume)
 
 
 class Default(Edge):
     async def fetch(self, request: Any) -> Any:
+        global sabotage
         asked = json.loads(await request.text())
+        sabotage = asked["sabotage"]
         gate = asyncio.Semaphore(asked["at_once"])
 
         async def perform(case: Any) -> Any:
