@@ -258,7 +258,7 @@ def read_parameters(
             field.attribute: _read_field(host, field, from_path, query, body) for field in operation.fields
         }
     except Bad as bad:
-        where = bad.position().rstrip(".")
+        where = bad.position().rstrip(".")[:REASON_LENGTH_MAX]
         reason = (
             bad.reason if len(bad.reason) <= REASON_LENGTH_MAX else f"{bad.reason[:REASON_LENGTH_MAX]}..."
         )
