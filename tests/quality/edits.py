@@ -37,7 +37,7 @@ edit(
     "entry = lane.entries[-1]",
     "children",
     "scheduled",
-    faults=TROUBLE,
+    faults=FaultPlan.crashes(40_000) | FaultPlan.network(30_000),
 )
 edit(
     "a start is answered before the index knows",
