@@ -314,7 +314,7 @@ def test_tls_against_a_server_without_it_is_an_error_that_says_so() -> None:
     asyncio.run(main())
 
 
-# --- external workers against such a server -------------------------------------------------------------------
+# --- external workers against such a server ---------------------------------------------------------------
 
 
 async def nothing() -> None:

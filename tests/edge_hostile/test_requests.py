@@ -467,7 +467,7 @@ def test_an_activitys_key_reaches_nothing_but_activities_of_its_namespace(key: s
     asyncio.run(main())
 
 
-# --- the rest of a url --------------------------------------------------------------------------------------
+# --- the rest of a url ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -626,7 +626,7 @@ def test_a_socket_that_speaks_badly_is_answered_and_the_server_lives() -> None:
     assert all(status in (0, 400, 401, 404, 405, 413, 414, 415, 431) for status in statuses[:-1]), statuses
 
 
-# --- mounted ------------------------------------------------------------------------------------------------
+# --- mounted ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("root", ["", "/temporal", "/a b/ü", "/temporal/"])

@@ -72,9 +72,15 @@ async def gathering(ctx: WorkflowContext) -> list[int]:
     )
 
 
+@temporal.workflow("parks")
+async def parks(ctx: WorkflowContext, value: int) -> int:
+    """Its activity waits for an external worker."""
+    return await ctx.activity("double", activities.double, value, task_queue="native")
+
+
 worker = Worker(
     namespace="shop",
     task_queue="main",
-    workflows=[echo, doubled, order, slow_update, failing, gathering],
+    workflows=[echo, doubled, order, slow_update, failing, gathering, parks],
     activities=activities,
 )
