@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 from textwrap import dedent
@@ -26,7 +27,7 @@ SLOW = """
     @pytest.mark.chaos(seeds=8, faults="none")
     async def test_slow(sim):
         print("the test prints")
-        time.sleep(0.06)
+        time.sleep(0.1)
 """
 FAILING = """
     import pytest
@@ -55,24 +56,30 @@ def _write(project: pytest.Pytester, text: str) -> None:
 def _at_a_terminal(project: pytest.Pytester, *words: str, **environment: str) -> str:
     """Everything that pytest writes to a terminal of 100 columns."""
     pty = pytest.importorskip("pty", reason="needs a pseudo terminal")
-    child, terminal = pty.fork()
-    if child == 0:
-        os.chdir(project.path)
-        for name in ("CI", "BUILD_NUMBER", "GITHUB_ACTIONS", "PYTEST_XDIST_WORKER"):
-            os.environ.pop(name, None)
-        os.environ.update({"COLUMNS": "100", "TERM": "xterm", "PYTHONPATH": str(ROOT), **environment})
-        os.execv(sys.executable, [sys.executable, "-m", "pytest", "--color=no", *ALONE, *words])
+    outside = ("CI", "BUILD_NUMBER", "GITHUB_ACTIONS", "PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER")
+    inherited = {name: value for name, value in os.environ.items() if name not in outside}
+    mine, terminal = pty.openpty()
+    child = subprocess.Popen(  # no fork of this process: it may have threads
+        [sys.executable, "-m", "pytest", "--color=no", *ALONE, *words],
+        cwd=project.path,
+        env={**inherited, "COLUMNS": "100", "TERM": "xterm", "PYTHONPATH": str(ROOT), **environment},
+        stdin=terminal,
+        stdout=terminal,
+        stderr=terminal,
+        start_new_session=True,
+    )
+    os.close(terminal)
     said = b""
     while True:
         try:
-            part = os.read(terminal, 65536)
+            part = os.read(mine, 65536)
         except OSError:
             break
         if not part:
             break
         said += part
-    os.waitpid(child, 0)
-    os.close(terminal)
+    os.close(mine)
+    assert child.wait() == 0, said.decode("utf-8", "replace")
     return said.decode("utf-8", "replace")
 
 
@@ -94,7 +101,6 @@ def _screen(text: str) -> list[str]:
     return [row.rstrip() for row in rows]
 
 
-@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
 def test_at_a_terminal_it_tells_how_far_it_is_and_leaves_nothing_behind(pytester: pytest.Pytester) -> None:
     _write(pytester, SLOW)
     said = _at_a_terminal(pytester)
@@ -104,7 +110,6 @@ def test_at_a_terminal_it_tells_how_far_it_is_and_leaves_nothing_behind(pytester
     assert not [row for row in screen if "seeds," in row or "the test prints" in row]
 
 
-@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
 def test_in_ci_and_with_several_processes_it_is_silent(pytester: pytest.Pytester) -> None:
     _write(pytester, SLOW)
     assert " seeds, " not in _at_a_terminal(pytester, CI="true")

@@ -15,9 +15,13 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
 
+BUDGETS_MS = (4_000, 20_000, 100_000)
+
 # Walks through the page as a reader would and notes what is to be seen.
 PROBE = """
-setTimeout(() => {
+const probing = setInterval(() => {
+  if (document.documentElement.dataset.ready !== 'yes') return;
+  clearInterval(probing);
   const seen = {};
   const key = (name) => document.dispatchEvent(new KeyboardEvent('keydown', { key: name, bubbles: true }));
   const picked = () => document.querySelector('#facts .dim')?.textContent.split(' ')[0];
@@ -35,21 +39,27 @@ setTimeout(() => {
   const text = document.getElementById('text');
   text.value = 'no such step'; text.dispatchEvent(new Event('input')); seen.filtered = count();
   document.body.dataset.seen = JSON.stringify(seen);
-}, 500);
+}, 100);
 """
 
 
-def _dom(text: str, folder: Path, *, width: int = 1300) -> str:
-    """The document after its scripts have run. The test events of the probe are no part of the page."""
+def _dom(text: str, folder: Path, *, width: int = 1300, until: str = 'data-ready="yes"') -> str:
+    """The document once ``until`` is in it. The test events of the probe are no part of the page.
+
+    The browser's time runs ahead of what its threads do on a busy machine, so it gets more if it needs more.
+    """
     (folder / "page.html").write_text(text, "utf-8")
-    command = [
-        *(str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"),
-        *("--no-first-run", f"--user-data-dir={folder / 'profile'}", f"--window-size={width},900"),
-        *("--virtual-time-budget=4000", "--dump-dom", (folder / "page.html").as_uri()),
-    ]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    assert run.returncode == 0, run.stderr
-    return run.stdout
+    options = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run")
+    for number, budget_ms in enumerate(BUDGETS_MS):
+        command = [
+            *(str(CHROMIUM), *options, f"--user-data-dir={folder / f'profile{number}'}"),
+            *(f"--window-size={width},900", f"--virtual-time-budget={budget_ms}", "--dump-dom"),
+            (folder / "page.html").as_uri(),
+        ]
+        run = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+        if run.returncode == 0 and until in run.stdout:
+            return run.stdout
+    raise AssertionError(f"{until!r} never came: {run.returncode}, {run.stderr[-2000:]}")
 
 
 def test_the_lanes_and_the_broken_steps_are_drawn_and_nothing_hostile_ran(tmp_path: Path) -> None:
@@ -72,7 +82,7 @@ def test_two_runs_stand_side_by_side_on_a_desk_and_one_at_a_time_on_a_phone(tmp_
 
 def test_a_reader_steps_jumps_and_filters(tmp_path: Path) -> None:
     open_page = re.sub(r"<meta http-equiv[^>]*>", "", page())  # the policy lets no foreign script in
-    dom = _dom(open_page.replace("</body>", f"<script>{PROBE}</script></body>"), tmp_path)
+    dom = _dom(open_page.replace("</body>", f"<script>{PROBE}</script></body>"), tmp_path, until="data-seen=")
     (noted,) = re.findall(r'data-seen="([^"]*)"', dom)
     seen = dict(re.findall(r"&quot;(\w+)&quot;:&quot;(.*?)&quot;", noted))
     assert seen["first"] == seen["left"] != seen["right"]
