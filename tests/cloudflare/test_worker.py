@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import struct
 import time
@@ -30,6 +31,7 @@ from temporal_do.edge_adapter.tooling.platform import (
 from temporal_do.edge_adapter.tooling.platform.config import LOCAL_FLAGS
 from temporal_do.runtime import Temporal, Worker, WorkflowStatus
 from temporal_do.runtime.errors import TemporalError
+from temporal_do.runtime.history import read_history
 
 from .app import flows
 
@@ -230,6 +232,126 @@ def test_a_task_does_not_go_to_a_poll_whose_client_has_gone(worker: Client) -> N
             await running
 
     worker.run(scenario)
+
+
+def archive_of(client: Client, run_id: str) -> dict[str, Any]:
+    """The closed archive of a run, read over HTTP once it is in the object store."""
+    url = f"{client.edge.url}/api/v1/namespaces/edge/runs/{run_id}/archive"
+    for _ in range(200):
+        answer = httpx.get(url, headers={"authorization": f"Bearer {TOKEN}"}, timeout=30)
+        if answer.status_code == 200 and answer.json()["closed"] and answer.json().get("blobKey"):
+            return dict(answer.json())
+        time.sleep(0.05)
+    pytest.fail(f"not in the object store after 10 s: {answer.text[:300]}")
+
+
+def test_a_history_that_is_kept_for_ever_lies_in_the_bucket_and_is_read_from_there(worker: Client) -> None:
+    runs: dict[str, Any] = {}
+    name = "ü" * 300_000
+
+    async def begin(_: Temporal) -> None:
+        async with Temporal(
+            namespace="edge", url=worker.edge.url, token=TOKEN, history_retention="forever"
+        ) as keeping:
+            for workflow_id, args in (("kept", ["Ann"]), ("kept-big", [name])):
+                handle = await keeping.start_workflow(
+                    "greeting", workflow_id=workflow_id, args=args, task_queue="main"
+                )
+                assert await handle.result() == f"hello {args[0]}"
+                runs[handle.first_execution_run_id] = await handle.fetch_history()
+
+    worker.run(begin)
+    keys = set()
+    for again in (False, True):
+        if again:
+            worker.kill_and_start()
+        for run_id, history in runs.items():
+            archive = archive_of(worker, run_id)
+            keys.add(archive["blobKey"])
+            assert read_history(json.dumps(archive)).events == history.events
+            stored = worker.inside("fetch", id=archive["blobKey"])
+            assert len(stored) > 100, "the bucket has nothing under this key"
+    assert len(keys) == len(runs)
+
+
+STRANGE_IDS = [
+    "a/b",
+    "..",
+    ".",
+    "%2F",
+    "~",
+    "a\\b",
+    "a?b#c",
+    " ",
+    "\x00",
+    "line\nbreak",
+    "e\u0301👩‍👧",
+    "x" * 1_000,
+]
+
+
+def test_a_strange_id_is_the_id_behind_the_platforms_urls_too(worker: Client) -> None:
+    async def scenario(temporal: Temporal) -> None:
+        async def one(workflow_id: str) -> None:
+            handle = await temporal.start_workflow(flows.greeting, workflow_id=workflow_id, args=["Ann"])
+            assert await handle.result() == "hello Ann"
+            assert (await handle.describe()).workflow_id == workflow_id
+
+        await asyncio.gather(*(one(each) for each in STRANGE_IDS))
+        found = {each.workflow_id for each in await temporal.list_workflows()}
+        assert found >= set(STRANGE_IDS)
+
+    worker.run(scenario)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "body", "status"),
+    [
+        ("GET", "/health", {}, None, 200),
+        ("GET", "/health/../api/v1/namespaces/edge/workflows", {}, None, 401),
+        ("GET", "/openapi.json", {"authorization": f"Bearer {TOKEN}x"}, None, 401),
+        ("GET", f"/openapi.json?token={TOKEN}", {}, None, 401),
+        ("OPTIONS", "/api/v1/namespaces/edge/workflows", {}, None, 401),
+        (
+            "POST",
+            "/api/v1/namespaces/edge/workflows",
+            {"authorization": f"bearer {TOKEN}"},
+            b"[" * 90_000,
+            400,
+        ),
+        ("POST", "/api/v1/namespaces/edge/workflows", {"authorization": f"bearer {TOKEN}"}, b"\xff", 400),
+        (
+            "POST",
+            "/api/v1/namespaces/edge/workflows",
+            {"authorization": f"Bearer {TOKEN}"},
+            b'{"workflowType": "greeting", "input": [' + b"[" * 95 + b"]" * 95 + b"]}",
+            200,
+        ),
+        (
+            "POST",
+            "/api/v1/namespaces/edge/workflows",
+            {"authorization": f"Bearer {TOKEN}"},
+            bytes(5_000_000),
+            413,
+        ),
+        (
+            "GET",
+            "/api/v1/namespaces/edge/workflows/%2e%2e/result",
+            {"authorization": f"Bearer {TOKEN}"},
+            None,
+            404,
+        ),
+        ("GET", "/api/v1/namespaces/edge/workflows/%ff", {"authorization": f"Bearer {TOKEN}"}, None, 400),
+    ],
+)
+def test_a_hostile_request_is_answered_as_elsewhere(
+    worker: Client, method: str, path: str, headers: dict[str, str], body: bytes | None, status: int
+) -> None:
+    given = {**headers, **({"content-type": "application/json"} if body is not None else {})}
+    answer = httpx.request(method, worker.edge.url + path, headers=given, content=body, timeout=30)
+    assert answer.status_code == status, answer.text[:500]
+    assert "Traceback" not in answer.text
+    assert answer.headers["content-type"] == "application/json"
 
 
 async def at_rest(handle: Any) -> None:

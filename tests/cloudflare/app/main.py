@@ -66,6 +66,9 @@ async def drive(host: Any, do: str, id: str = "", **values: Any) -> Any:
         stored = await host.put_blob(id, data, only_if_absent=values.get("only_if_absent", False))
         found = await host.get_blob(id)
         return [stored, None if found is None else found.decode(), await host.get_blob("nothing here")]
+    if do == "fetch":
+        data = await host.get_blob(id)
+        return "" if data is None else data.decode()
     handle = temporal.get_handle(id)
     if do == "result":
         return await handle.result()
