@@ -50,7 +50,7 @@ def test_a_sample_of_scripts_sees_the_same(platform: Platform, tmp_path: Path, l
 def test_bugs_planted_in_the_worker_are_found(
     platform: Platform, tmp_path: Path, loop: asyncio.Runner
 ) -> None:
-    cases = [case for case in draw_cases(SAMPLE, 1) if len(case.parts) == 1]
+    cases = [case for case in draw_cases(3 * SAMPLE, 1) if len(case.parts) == 1]
     edge = ScriptsEdge.start(platform, tmp_path, loop)
     try:
         for sabotage, word in (("abort loses rows", "abort"), ("blobs are replaced", "blob")):
