@@ -1,7 +1,7 @@
 """The outside world as a small HTTP server, for a shop that runs in a Worker: it survives the Worker's death,
 and remembers which attempt of which activity has called.
 
-    python -m examples.shop.outside_server        # prints its address
+    python -m examples.shop.outside_server        # prints its address, for examples/.dev.vars
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Lock, Thread
+from threading import Event, Lock, Thread
 from typing import Any
 
 from .outside import Outside
@@ -79,6 +79,6 @@ def serve_outside(world: Outside, port: int = 0) -> Iterator[OutsideServer]:
 
 
 if __name__ == "__main__":
-    with serve_outside(Outside(), port=8790) as running:
-        print(f"SHOP_OUTSIDE={running.url}", flush=True)
-        Thread(target=lambda: input("Enter ends it\n")).run()
+    with serve_outside(Outside(), port=8790) as running, suppress(KeyboardInterrupt):
+        print(f"SHOP_OUTSIDE={running.url}    (Ctrl-C ends it)", flush=True)
+        Event().wait()
