@@ -292,7 +292,6 @@ class Attempt:
             tries += 1
             await pause(tries)
 
-
     def _unreportable(self, message: Any, reason: str) -> FailActivity:
         """What to report in place of what the way there does not take: too large, for instance."""
         failure = message.failure if type(message) is FailActivity else None

@@ -290,4 +290,6 @@ def test_loading_the_plugin_loads_nothing_heavy(project: pytest.Pytester) -> Non
             assert not {"hypothesis", "networkx", "freezegun", "croniter", "attr"} & set(sys.modules)
         """
     )
-    project.runpytest_subprocess("-p", "no:hypothesispytest", "-p", "no:schemathesis").assert_outcomes(passed=1)
+    project.runpytest_subprocess("-p", "no:hypothesispytest", "-p", "no:schemathesis").assert_outcomes(
+        passed=1
+    )
