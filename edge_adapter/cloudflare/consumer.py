@@ -5,6 +5,8 @@ Invariants
   what fails is asked for again later, and never fails the batch.
 - User code runs beside the batch: the invocation stays until it has ended, the next batch does not wait for
   it (the flag ``queue_consumer_no_wait_for_wait_until``).
+- A copy of a task whose attempt was leased in this isolate is acknowledged without asking: with early starts
+  that is most of what the queue brings.
 - What ends in the dead-letter queue was given up by the platform, not by the engine: the activity is poked,
   so that its own alarm starts the attempt again, and the loss is logged.
 
@@ -31,7 +33,11 @@ logger = logging.getLogger("temporal_do.cloudflare")
 
 RETRY_SECONDS: Final = 2
 RETRY_DOUBLINGS_MAX: Final = 6
+LEASED_MAX: Final = 1_000
+"""So many tasks that were leased in this isolate are known, so that a second copy costs no call."""
 
+_leased: Final[dict[str, None]] = {}
+"""Encoded tasks, the oldest first: each has the token of one attempt, whose lease is durable."""
 
 Attempts = list[Coroutine[Any, Any, None]]
 
@@ -78,6 +84,8 @@ async def take_task(deployment: Deployment, host: CloudflareHost, text: str) -> 
     """Take one encoded activity task; its attempt, if there is one to be run, is returned and has not begun.
     Raises HostError when the task must come again."""
     attempts: Attempts = []
+    if text in _leased:
+        return attempts
     with use_host(host):
         try:
             await deployment.consume(host, decode(text), attempts.append)
@@ -85,6 +93,10 @@ async def take_task(deployment: Deployment, host: CloudflareHost, text: str) -> 
             for attempt in attempts:
                 attempt.close()
             raise
+    if attempts:
+        _leased[text] = None
+        if len(_leased) > LEASED_MAX:
+            del _leased[next(iter(_leased))]
     return attempts
 
 

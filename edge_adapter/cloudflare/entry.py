@@ -17,7 +17,7 @@ Worker only.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, ClassVar
 
@@ -28,9 +28,12 @@ from ...runtime.definitions import Worker
 from ...runtime.payloads import DataConverter
 from .consumer import consume_batch, start, take_task
 from .deployed import deployed
+from .hops import install
 from .host import CloudflareHost
 from .names import TOKEN_SECRET
 from .objects import DurableShell
+
+install()
 
 
 class EngineObject(DurableShell, DurableObject):  # type: ignore[misc]
@@ -93,6 +96,8 @@ class Edge(WorkerEntrypoint):  # type: ignore[misc]
 
     workers: ClassVar[Iterable[Worker]] = ()
     converter: ClassVar[DataConverter | None] = None
+    settings: ClassVar[Mapping[str, Any]] = {}
+    """Of the HTTP API: see `temporal_do.edge_adapter.api.Api`; the token is a secret of the Worker."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -112,7 +117,8 @@ class Edge(WorkerEntrypoint):  # type: ignore[misc]
         from ..api import Request as ApiRequest
 
         raw = request.js_object
-        work = _api(getattr(self.env._env, TOKEN_SECRET, None) or "").handle(
+        token = getattr(self.env._env, TOKEN_SECRET, None) or ""
+        work = _api(token, tuple(self.settings.items())).handle(
             self.host,
             ApiRequest(
                 method=str(raw.method),
@@ -153,10 +159,10 @@ class Edge(WorkerEntrypoint):  # type: ignore[misc]
 
 
 @lru_cache(maxsize=2)
-def _api(tokens: str) -> Any:
+def _api(tokens: str, settings: tuple[tuple[str, Any], ...]) -> Any:
     from ..api import Api
 
-    return Api(token=tokens.split() or None)
+    return Api(token=tokens.split() or None, **dict(settings))
 
 
 def _is_poll(url: str) -> bool:

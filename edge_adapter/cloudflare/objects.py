@@ -66,10 +66,13 @@ class DurableShell:
         """The alarm went off."""
         scheduled_ms = _scheduled_ms(info)
         found = self._incarnation
-        key = found.key if found is not None and found.alive else Storage(self._ctx.storage).identity
-        if not key:
-            return  # nothing was ever committed here
-        incarnation = self._living(key)
+        if found is not None and found.alive:
+            incarnation = self._living(found.key)
+        else:
+            opened = Storage(self._ctx.storage)
+            if not opened.identity:
+                return  # nothing was ever committed here
+            incarnation = self._living(opened.identity, opened)
         storage = incarnation.storage
         if storage.rung(scheduled_ms):
             return
@@ -94,7 +97,7 @@ class DurableShell:
         self._incarnation = None
         return True
 
-    def _living(self, key: str) -> Incarnation:
+    def _living(self, key: str, opened: Storage | None = None) -> Incarnation:
         memory.use(self, now_ns())
         incarnation = self._incarnation
         if incarnation is not None and incarnation.alive:
@@ -104,7 +107,7 @@ class DurableShell:
         if not key.startswith(f"{self.kind}/"):
             raise HostError(f"{key!r} addresses no {self.kind}", key=key)
         try:
-            storage = Storage(self._ctx.storage)
+            storage = opened or Storage(self._ctx.storage)
         except Exception as error:
             raise HostError(f"the storage of {key} failed: {error}", key=key) from error
         if storage.identity not in ("", key):

@@ -15,6 +15,7 @@ from temporal_do.edge_adapter.cloudflare.host import FAILED, CloudflareHost
 from temporal_do.edge_adapter.cloudflare.memory import IDLE_NS, Memory
 from temporal_do.runtime import use_host
 from temporal_do.runtime.actor import Ok
+from temporal_do.runtime.deployment import Deployment
 from temporal_do.runtime.errors import HostError
 from temporal_do.runtime.keys import ACTIVITY
 from temporal_do.runtime.messages.activity import ActivityTask
@@ -268,6 +269,28 @@ def test_an_early_start_and_its_queue_message_run_one_attempt() -> None:
             await asyncio.sleep(0.005)
         assert (engine.runner.started, engine.from_queue) == (2, 0)
         assert engine.verdicts == ["ack", "ack"], "the second lease was refused"
+
+    run_engine(scenario)
+
+
+def test_the_copy_of_a_task_that_was_leased_here_asks_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    consume = Deployment.consume
+
+    async def counted(self: Deployment, host: Any, body: Any, run: Any) -> None:
+        asked.append(body.token)
+        await consume(self, host, body, run)
+
+    monkeypatch.setattr(Deployment, "consume", counted)
+
+    async def scenario(engine: Engine) -> None:
+        engine.queue_delay = 0.1
+        handle = await flows.temporal.start_workflow(flows.steps, workflow_id="steps", args=[2])
+        await handle.result()
+        while len(engine.verdicts) < 2:
+            await asyncio.sleep(0.005)
+        assert engine.verdicts == ["ack", "ack"]
+        assert len(asked) == len(set(asked)) == 2
 
     run_engine(scenario)
 

@@ -37,6 +37,12 @@ __all__ = [
 class Default(Edge):
     workers = [worker]
 
+    def __init__(self, ctx: Any, env: Any) -> None:
+        super().__init__(ctx, env)
+        wait = getattr(env, "WAIT_SECONDS", None)
+        if wait is not None:
+            self.settings = {"wait_seconds_max": float(wait)}
+
     async def fetch(self, request: Any) -> Any:
         if not request.url.partition("//")[2].partition("/")[2].startswith("test"):
             return await self.respond(request)
