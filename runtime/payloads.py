@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .errors import InvalidArgumentError, PayloadTooLargeError
 from .history.messages import Payload
-from .type_hints import hints_of
+from .type_hints import hints_of, shaped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -96,7 +96,7 @@ class DataConverter:
         encoding = payload.metadata.get("encoding")
         if encoding == b"json/plain" or encoding == b"json/protobuf":
             try:
-                value = json.loads(payload.data)
+                value = _loads(payload.data)
             except (ValueError, RecursionError) as error:
                 message = f"{where} is a payload encoded as {encoding.decode()} but not JSON: {error}"
                 raise InvalidArgumentError(message, where=where) from None
@@ -113,8 +113,6 @@ class DataConverter:
             )
         if type_hint is Any:
             return value
-        from .type_hints import shaped
-
         return shaped(value, type_hint, where)
 
     def to_payloads(self, values: Iterable[Any], *, where: str = "args") -> tuple[Payload, ...]:
@@ -150,6 +148,12 @@ def text_payload(text: str) -> Payload:
 
 def _encode_json(value: Any, where: str) -> bytes:
     try:
+        # What most arguments and results are takes no encoder.
+        kind = type(value)
+        if kind is bool:
+            return b"true" if value else b"false"
+        if kind is int or (kind is float and value - value == 0.0):  # neither infinite nor not a number
+            return repr(value).encode()
         text = _dumps(value)
     except (TypeError, ValueError, RecursionError) as error:
         problem = _locate(value, where, [])
@@ -223,6 +227,24 @@ def _plainers() -> list[tuple[type[Any], Any]]:
             ]
         )
     return _PLAINERS
+
+
+# --- decoding ---------------------------------------------------------------------------------------------
+
+_decoder: Any = json.JSONDecoder()
+_scan = _decoder.scan_once
+
+
+def _loads(data: bytes) -> Any:
+    """What ``json.loads`` gives, without a look at the encoding where it is UTF-8 and nothing but JSON."""
+    try:
+        text = data.decode()
+        value, end = _scan(text, 0)
+        if end == len(text):
+            return value
+    except (StopIteration, ValueError):
+        pass
+    return json.loads(data)
 
 
 # --- naming the culprit -----------------------------------------------------------------------------------

@@ -105,7 +105,10 @@ def shaped(value: Any, hint: Any, where: str = "value") -> Any:
 
     Raises InvalidArgumentError when it does not fit.
     """
-    shaper = shaper_of(hint)
+    try:
+        shaper = _cache[hint]
+    except (KeyError, TypeError):
+        shaper = shaper_of(hint)
     return value if shaper is None else shaper(value, where)
 
 
