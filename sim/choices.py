@@ -76,8 +76,10 @@ class Stream:
     def weighted(self, weights: Sequence[int]) -> int:
         """0, or i + 1 with a probability of ``weights[i]`` per million; no draw when all weights are 0."""
         total = sum(weights)
-        if not total:
-            return 0
+        return self.weighed(weights, total) if total else 0
+
+    def weighed(self, weights: Sequence[int], total: int) -> int:
+        """As ``weighted``, for a hot place that knows the sum of its weights, which is not 0."""
         n = self.count
         self.count = n + 1
         value = 0

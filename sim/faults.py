@@ -21,7 +21,7 @@ import attrs
 
 from ..runtime.durations import DAY, MINUTE, SECOND, DurationLike, parse_duration
 from ..runtime.errors import InvalidArgumentError
-from .choices import MILLION, Choices
+from .choices import MILLION, Choices, Stream
 from .fault_table import LOSSES, POINT_OF, POINTS
 
 if TYPE_CHECKING:
@@ -279,13 +279,24 @@ class FaultPlan:
 class Faults:
     """A plan at work in one run: decides at every choice point whether, and which, fault strikes."""
 
-    __slots__ = ("_choices", "_limit", "_pending", "_weights", "_raging", "_timers", "counts", "plan")
+    __slots__ = (
+        "_choices",
+        "_limit",
+        "_pending",
+        "_weights",
+        "_raging",
+        "_streams",
+        "_timers",
+        "counts",
+        "plan",
+    )
 
     def __init__(self, plan: FaultPlan, choices: Choices) -> None:
         self.plan = plan
         self._choices = choices
         self._limit = plan.limit
-        self._weights: dict[str, tuple[int, ...]] = {}
+        self._weights: dict[str, tuple[tuple[int, ...], int, dict[str, Stream]]] = {}
+        self._streams: dict[str, dict[str, Stream]] = {point: {} for point in POINTS}
         self._pending: dict[str, list[list[Any]]] = {}
         self.counts: dict[str, int] = {}
         """Fault name -> how often it struck."""
@@ -295,12 +306,17 @@ class Faults:
         self.place(plan.placements)
 
     def _weigh(self) -> None:
-        rates = [self.plan.rates, *(storm.rates for storm in self._raging)]
+        highest: dict[str, int] = dict(self.plan.rates)
+        for storm in self._raging:
+            for name, rate in storm.rates.items():
+                if rate > highest.get(name, 0):
+                    highest[name] = rate
         self._weights.clear()
-        for point, names in POINTS.items():
-            weights = tuple(max(each.get(name, 0) for each in rates) for name in names)
-            if any(weights):
-                self._weights[point] = weights
+        for name in highest:
+            point = POINT_OF[name]
+            if point not in self._weights:
+                weights = tuple([highest.get(each, 0) for each in POINTS[point]])
+                self._weights[point] = (weights, sum(weights), self._streams[point])
 
     # --- storms ---
 
@@ -356,10 +372,14 @@ class Faults:
                     if waiting[1] == 0 and not struck:
                         struck = waiting[0].fault
         if not struck:
-            weights = self._weights.get(point)
-            if weights is None or self._limit == 0:
+            armed = self._weights.get(point)
+            if armed is None or self._limit == 0:
                 return ""
-            index = self._choices.stream(f"{point}:{key}").weighted(weights)
+            weights, total, streams = armed
+            stream = streams.get(key)
+            if stream is None:
+                stream = streams[key] = self._choices.stream(f"{point}:{key}")
+            index = stream.weighed(weights, total)
             if not index:
                 return ""
             if self._limit is not None:
