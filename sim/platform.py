@@ -73,7 +73,7 @@ class NoExecutor:
         """Nothing to give back."""
         return None
 
-    def evict(self, key: str) -> None:
+    def evict(self, key: str, run_id: str = "") -> None:
         """Nothing is cached."""
 
 
