@@ -2,8 +2,8 @@
 alone.
 
 Owns where they are found: with the workflow object while it holds them, else in the run's archive, in rows or
-in the object store, which outlives the workflow's retention. Reads rows without a message, so asking disturbs nothing and leaves no
-trace. Must not import: the simulation.
+in the object store, which outlives the workflow's retention. Reads rows without a message, so asking disturbs
+nothing and leaves no trace. Must not import: the simulation.
 """
 
 from __future__ import annotations

@@ -15,7 +15,6 @@ from ..trace import Step
 from .base import Checker
 from .facts import run_of
 
-
 ARCHIVES = "history/"
 """What the keys of archives in the object store begin with."""
 
@@ -61,7 +60,7 @@ class AppendOnly(Checker):
             known[key] = row
 
     def _may_go(self, run: str, step: Step) -> bool:
-        """May a commit delete the rows of an archive? If it says where else they lie, or their time is over."""
+        """May a commit delete the rows of an archive? If it says where else they lie, or their time is up."""
         said = next((row for name, key, row in step[5] if (name, key) == ("meta", "run")), self)
         if said is None:
             return self._is_over(run, step)

@@ -159,8 +159,7 @@ def test_work_that_never_began_goes_quietly_with_its_world(end: str) -> None:
     async def work() -> None:
         ran.append(1)
 
-    with warnings.catch_warnings(record=True) as heard:
-        warnings.simplefilter("always")
+    def live_for_a_step() -> None:
         with toy_simulation() as sim:
 
             async def consume(worker: Any, body: Any, run: Any) -> None:
@@ -175,7 +174,10 @@ def test_work_that_never_began_goes_quietly_with_its_world(end: str) -> None:
                 worker.settled()
             if end == "killed before it begins":
                 sim.platform.queues.kill(worker, "killed")
-        del worker, sim
+
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        live_for_a_step()
         gc.collect()
     assert ran == []
     assert [str(each.message) for each in heard] == []
