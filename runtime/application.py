@@ -363,8 +363,8 @@ class Temporal(Caller):
         note: str = "",
         **options: Any,
     ) -> ScheduleHandle:
-        """Start ``workflow``, named as in :meth:`start_workflow`, again and again: by ``cron`` in ``timezone``
-        (UTC), or every ``interval``.
+        """Start ``workflow``, named as in :meth:`start_workflow`, again and again: by ``cron`` in
+        ``timezone`` (UTC), or every ``interval``.
 
         ``jitter`` spreads each start over that long; ``overlap`` says what happens when the last one still
         runs (skip, buffer_one, buffer_all, cancel_other, terminate_other, allow_all); starts missed by more
