@@ -97,6 +97,11 @@ OWNERS: tuple[Owner, ...] = (
         "a process of its own: its token, its name, its signals, its loop",
     ),
     Owner("cli/terminal.py", ("os.environ",), "NO_COLOR and TERM decide about colour"),
+    Owner(
+        "edge_adapter/cloudflare/hops.py",
+        ("threading",),
+        "a thread state per suspended callback, not a thread",
+    ),
     Owner("edge_adapter/cloudflare/host.py", ("os.urandom",), "where the entropy of the platform comes in"),
     Owner("edge_adapter/local/database.py", ("sqlite3",), "the database of the SQLite host"),
     Owner(
