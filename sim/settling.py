@@ -28,11 +28,12 @@ async def settle(simulation: Simulation, settle_ns: int, *, gave_up: bool = Fals
     """
     platform = simulation.platform
     end_ns = platform.now() + settle_ns
-    runs = _open_runs(simulation)
+    closed: dict[str, int] = {}
+    runs = _open_runs(simulation, closed)
     pause_ns = SECOND
     while True:
         await simulation.sleep_until_ns(platform.now())
-        undone = _undone(simulation, gave_up)
+        undone = _undone(simulation, gave_up, closed)
         if not undone and not _goes_on(simulation, runs):
             return ""
         left_ns = end_ns - platform.now()
@@ -42,25 +43,30 @@ async def settle(simulation: Simulation, settle_ns: int, *, gave_up: bool = Fals
         pause_ns *= 2
 
 
-def _open_runs(simulation: Simulation) -> dict[str, str]:
-    """Key of the workflow object -> id of its open run."""
+def _open_runs(simulation: Simulation, closed: dict[str, int]) -> dict[str, str]:
+    """Key of the workflow object -> id of its open run.
+
+    ``closed`` remembers at which version of an object it had none, so that it is not asked again.
+    """
     found = {}
-    for key in simulation.platform.objects:
-        if kind_of(key) == WORKFLOW:
+    for key, each in simulation.platform.objects.items():
+        if kind_of(key) == WORKFLOW and closed.get(key) != each.version:
             description = describe(simulation.platform, key)
             if description is not None and description.status == RUNNING:
                 found[key] = description.run_id
+            else:
+                closed[key] = each.version
     return found
 
 
-def _undone(simulation: Simulation, gave_up: bool) -> str:
+def _undone(simulation: Simulation, gave_up: bool, closed: dict[str, int]) -> str:
     """What nothing but the passing of a moment should be needed for."""
     for key, found in simulation.platform.objects.items():
         if found.tables.get("outbox") and not _is_forgotten(simulation, key, gave_up):
             return f"{key} has messages that were not delivered"
         if found.incarnation is not None and found.incarnation.unconfirmed:
             return f"{key} has commits that are not durable"
-    for key, run_id in _open_runs(simulation).items():
+    for key, run_id in _open_runs(simulation, closed).items():
         description = _still_open(simulation, key, run_id)
         if description is None or not description.workflow_task_state:
             continue
