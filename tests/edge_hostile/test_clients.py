@@ -79,7 +79,7 @@ async def listening(speak: Speak) -> AsyncIterator[str]:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def error_from(speak: Speak, *, within_seconds: float = 5.0) -> HostError:
+def error_from(speak: Speak, *, within_seconds: float = 30.0) -> HostError:
     """What one call of the host raises against such a server."""
 
     async def main() -> HostError:
@@ -213,7 +213,7 @@ def test_a_client_call_ends_when_its_patience_does(monkeypatch: pytest.MonkeyPat
     async def main() -> None:
         async with listening(answering("503 Service Unavailable", HTML, "retry-after: 86400")) as url:
             async with Temporal(namespace="shop", url=url, token=TOKEN) as client:
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(30):
                     with pytest.raises(HostError, match="does not serve the API right now"):
                         await client.start_workflow("order", workflow_id="w", task_queue="main")
                     with pytest.raises(HostError, match="does not serve the API right now"):
@@ -295,7 +295,7 @@ def test_a_certificate_that_nobody_vouches_for_ends_the_call_at_once(tmp_path: P
 
         server = await asyncio.start_server(speak, "127.0.0.1", 0, ssl=context)
         port = server.sockets[0].getsockname()[1]
-        async with asyncio.timeout(10), RemoteHost(f"https://127.0.0.1:{port}", token=TOKEN) as host:
+        async with asyncio.timeout(30), RemoteHost(f"https://127.0.0.1:{port}", token=TOKEN) as host:
             with pytest.raises(ApiError, match="certificate"):
                 await host.call(workflow_key("shop", "w"), DescribeWorkflow())
         server.close()
@@ -307,7 +307,7 @@ def test_tls_against_a_server_without_it_is_an_error_that_says_so() -> None:
     async def main() -> None:
         async with listening(raw(b"HTTP/1.1 400 Bad Request\r\n\r\n", read=False)) as url:
             async with RemoteHost(url.replace("http:", "https:"), token=TOKEN) as host:
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(30):
                     with pytest.raises(HostError, match="SSL|TLS|ssl"):
                         await host.call(workflow_key("shop", "w"), DescribeWorkflow())
 
@@ -369,8 +369,8 @@ def test_a_server_that_turns_every_poll_away_is_asked_less_and_less() -> None:
         httpx.Response(429, text="slow down", headers={"retry-after": "100"}),
         httpx.Response(503, text="away", headers={"retry-after": "100"}),
     ):
-        asked = polling(lambda _, answer=answer: answer, seconds=1.0)  # type: ignore[misc]
-        assert 2 <= len(asked) <= 12
+        asked = polling(lambda _, answer=answer: answer, seconds=0.6)  # type: ignore[misc]
+        assert 2 <= len(asked) <= 10
 
 
 def test_a_server_that_always_has_nothing_at_once_is_asked_once_a_second() -> None:
