@@ -48,19 +48,20 @@ print(json.dumps({"cpu_s": answer, "counts": counts}))
 THEIRS = """
 import json, sys, time
 from collections import Counter
-from benchmarks.peer_jobs import run_seed
+from benchmarks.peer_jobs import count_of, original, run_seed, scenario
 
 first, count = int(sys.argv[1]), int(sys.argv[2])
+workload = original(sys.argv[3]) if sys.argv[3] else scenario
 for seed in range(3):
-    run_seed(seed)
+    run_seed(seed, workload=workload)
 answer = {}
+seeds = range(first, first + count)
 for mode, with_hash in (("trace", False), ("digest", True)):
-    counts = Counter()
     began = time.process_time()
-    for seed in range(first, first + count):
-        counts += run_seed(seed, with_hash=with_hash)
+    for seed in seeds:
+        run_seed(seed, with_hash=with_hash, workload=workload)
     answer[mode] = time.process_time() - began
-counts["faults"] = counts["partition"] + counts["crash"]
+counts = sum((count_of(seed, workload) for seed in seeds), Counter())
 print(json.dumps({"cpu_s": answer, "counts": counts}))
 """
 
@@ -76,17 +77,20 @@ def why_no_peer() -> str:
 
 
 def run(effort: Effort) -> list[Result]:
-    """Rounds of both, in turns; medians."""
+    """Rounds of all, in turns; medians."""
     count = effort.size(40, 2)
     rounds = effort.rounds(5)
     absent = why_no_peer()
     ours: list[dict[str, Any]] = []
     theirs: list[dict[str, Any]] = []
+    originals: list[dict[str, Any]] = []
     for turn in range(rounds):
         effort.note(f"campaign, round {turn + 1} of {rounds}")
         ours.append(ask_child(OURS, turn * count, count))
         if not absent:
-            theirs.append(ask_child(THEIRS, turn * count, count))
+            theirs.append(ask_child(THEIRS, turn * count, count, ""))
+            if effort.simloop:
+                originals.append(ask_child(THEIRS, turn * count, count, effort.simloop))
 
     def rate(answers: list[dict[str, Any]], mode: str) -> float:
         return median(count / answer["cpu_s"][mode] for answer in answers)
@@ -124,6 +128,18 @@ def run(effort: Effort) -> list[Result]:
                 note=f"simloop: {told(theirs, 'messages', 'faults', 'steps')} (600 at most); above it keeps "
                 "its trace and hashes none, as its explorer does with a seed that passes",
                 **compared(mine, "digest"),
+            )
+        )
+    if originals:
+        results.append(
+            Result(
+                name="simloop's own checkout of the job queue, beside the one written anew",
+                value=rate(originals, "trace"),
+                unit="seed/CPU-s",
+                peer="written anew",
+                peer_value=rate(theirs, "trace"),
+                ratio=rate(originals, "trace") / rate(theirs, "trace"),
+                note=told(originals, "messages", "faults", "steps"),
             )
         )
     checked = rate(ours, "checkers")

@@ -61,12 +61,21 @@ class Progress:
 
 
 class Effort:
-    """How thoroughly to measure. ``quick``: small sizes and one run, to see that everything works."""
+    """How thoroughly to measure. ``quick``: small sizes and one run, to see that everything works.
+
+    ``simloop``: the folder of a checkout of simloop's repository, "" for none.
+    """
 
     def __init__(
-        self, *, quick: bool = False, runs: int | None = None, progress: Progress | None = None
+        self,
+        *,
+        quick: bool = False,
+        runs: int | None = None,
+        progress: Progress | None = None,
+        simloop: str = "",
     ) -> None:
         self.quick = quick
+        self.simloop = simloop
         self._runs = runs
         self._progress = progress
 

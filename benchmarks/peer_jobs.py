@@ -1,10 +1,10 @@
-"""A job queue for simloop, in the shape its authors measure their campaigns with.
+"""A job queue for simloop: the chaos campaign its authors publish, step for step, or their checkout of it.
 
 One broker, three workers, two clients with four jobs each, some of them poisoned; three partitions of a
-worker from the broker, a crash and a replacement; at most 600 virtual seconds. Every call opens a connection
-of its own and carries one JSON object each way; leases, renewals, back-offs and time limits are those of
-their example. It is written anew for this comparison, so that it can be read here; nothing of ours runs in
-it.
+worker from the broker, a crash and a replacement; at most 600 virtual seconds, but it is over with the last
+job. Every call opens a connection of its own and carries one JSON object each way; leases, renewals,
+back-offs and time limits are those of their example. It is written anew for this comparison, so that it can
+be read and run here; of a seed it makes as many steps, messages and milliseconds as the original.
 
 Must not import: temporal_do. Needs simloop, which needs Python 3.12.
 """
@@ -13,7 +13,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
 from typing import Any
 
 from simloop import SimLoop, sim
@@ -30,6 +34,7 @@ WORKERS, CLIENTS, JOBS = 3, 2, 4
 OVER = ("done", "dead")
 
 Fields = dict[str, Any]
+Workload = Callable[[], Coroutine[Any, Any, object]]
 
 
 def _loop() -> SimLoop:
@@ -235,24 +240,22 @@ async def _worker(name: str, ledger: Ledger) -> None:
             await _work(ledger, lease)
 
 
-async def _trouble(workers: list[str], ledger: Ledger, faults: Counter[str]) -> None:
+async def _trouble(workers: list[str], ledger: Ledger) -> None:
     """Three partitions, a crash, a replacement."""
     loop, draw = _loop(), sim.random
     for _ in range(3):
         await asyncio.sleep(draw.uniform(0.5, 3.0))
         loop.net.partition([draw.choice(workers)], ["broker"])
-        faults["partition"] += 1
         await asyncio.sleep(draw.uniform(0.5, 4.0))
         loop.net.heal()
     await asyncio.sleep(draw.uniform(0.5, 2.0))
     victim = draw.choice(workers)
     loop.net.host(victim).crash()
-    faults["crash"] += 1
     loop.net.host(f"{victim}-next").create_task(_worker(f"{victim}-next", ledger))
 
 
-async def scenario(faults: Counter[str]) -> None:
-    """One run; ``faults`` counts what was injected. Raises AssertionError for a broken promise."""
+async def scenario() -> None:
+    """One run. Raises AssertionError for a broken promise."""
     loop, draw = _loop(), sim.random
     loop.net.set_defaults(latency=(0.01, 0.05))
     broker, ledger = Broker(), Ledger()
@@ -268,7 +271,7 @@ async def scenario(faults: Counter[str]) -> None:
             payload = {"takes_s": draw.uniform(0.05, 1.0), "poison": draw.random() < 0.15}
             asked = {"do": "submit", "key": f"job-{client}-{number}", "payload": payload}
             submitting.append(host.create_task(_insist(asked, 6)))
-    troubling = loop.create_task(_trouble(workers, ledger, faults))
+    troubling = loop.create_task(_trouble(workers, ledger))
     answers = [await each for each in submitting]
     assert all(answer is not None for answer in answers)
     async with asyncio.timeout(600.0):
@@ -281,29 +284,75 @@ async def scenario(faults: Counter[str]) -> None:
         assert effects[job.name] <= 1 and (job.state == "dead" or effects[job.name] == 1)
 
 
-def run_seed(seed: int, *, with_hash: bool = False) -> Counter[str]:
+def original(checkout: str) -> Workload:
+    """The campaign of a checkout of simloop's repository. Raises SystemExit when there is none."""
+    file = Path(checkout) / "benchmarks" / "campaign.py"
+    spec = spec_from_file_location("simloop_campaign", file)
+    if not file.is_file() or spec is None or spec.loader is None:
+        raise SystemExit(f"{checkout} is no checkout of simloop's repository: there is no {file}")
+    module = sys.modules[spec.name] = module_from_spec(spec)
+    spec.loader.exec_module(module)  # it finds its example by itself
+    if sys.version_info < (3, 13):
+        broker = module.helpers.Broker
+        broker._connection = _forgiving(broker._connection)
+    found: Workload = module.chaos_campaign
+    return found
+
+
+def _forgiving(handler: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    """Early releases of 3.12 trip over a connection's handler that is cancelled when a run is over."""
+
+    async def handle(*arguments: Any) -> None:
+        try:
+            await handler(*arguments)
+        except asyncio.CancelledError:
+            pass
+
+    return handle
+
+
+def run_seed(seed: int, *, with_hash: bool = False, workload: Workload = scenario) -> Any:
     """One seed as simloop's explorer runs it: the trace is recorded, unwound and kept as a tuple.
 
-    ``with_hash``: hash the trace as well, which the explorer does only for a failing seed. Returns counts.
+    ``with_hash``: hash the trace as well, which the explorer does only for a failing seed. Returns the trace.
     """
+    return _run(SimLoop(seed), with_hash, workload)
+
+
+def _run(loop: SimLoop, with_hash: bool, workload: Workload) -> Any:
     from simloop._run import finish, run_once
 
-    found: Counter[str] = Counter()
-    loop = SimLoop(seed)
     try:
-        error = run_once(loop, lambda: scenario(found))
+        error = run_once(loop, workload)
         if error is not None:
             raise error
         events = loop.trace
         if with_hash:
             loop.trace_hash()
     finally:
-        virtual_s = loop.time()
         finish(loop)
+    return events
+
+
+def count_of(seed: int, workload: Workload = scenario) -> Counter[str]:
+    """What happens in the run of one seed."""
+    found: Counter[str] = Counter()
+    loop = SimLoop(seed)
+    net: Any = loop.net
+    partition = net.partition
+
+    def counted(*groups: Any) -> None:
+        found["faults"] += 1
+        partition(*groups)
+
+    async def timed() -> None:
+        await workload()
+        found["virtual_ms"] = int(loop.time() * 1000)
+
+    net.partition = counted
+    events = _run(loop, False, timed)
+    happened = Counter(event.label.split(" ", 1)[0] for event in events if event.kind == "net")
     found["steps"] = len(events)
-    found["virtual_ms"] = int(virtual_s * 1000)
-    found["messages"] = sum(event.kind == "net" and event.label.startswith("deliver") for event in events)
-    found["lost"] = sum(
-        event.kind == "net" and event.label.startswith(("drop", "block", "lost")) for event in events
-    )
+    found["messages"] = happened["deliver"]
+    found["faults"] += happened["crash"]
     return found

@@ -99,9 +99,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--output", choices=("text", "json"), default="text")
     parser.add_argument("--quick", action="store_true", help="tiny sizes, one run: only shows that it works")
     parser.add_argument("--runs", type=int, help="how many runs a median is taken of")
+    parser.add_argument(
+        "--simloop",
+        default="",
+        metavar="FOLDER",
+        help="a checkout of simloop, for 'campaign' to measure it too",
+    )
     options = parser.parse_args(arguments)
     progress = Progress(sys.stderr)
-    effort = Effort(quick=options.quick, runs=options.runs, progress=progress)
+    effort = Effort(quick=options.quick, runs=options.runs, progress=progress, simloop=options.simloop)
     names = options.only or list(BENCHMARKS)
     here = machine()
     found: dict[str, list[Result]] = {}
