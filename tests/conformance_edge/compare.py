@@ -13,7 +13,7 @@ from .app.ports import Driver, PortShell
 from .cases import Case
 from .simulated import simulate
 
-SEEDS = (60, 100, 300)
+SEEDS = (150, 400, 1_500)
 """Where the order of simultaneous events is open, the simulator's seed decides it: so many are tried, more of
 them when a case is performed again."""
 AGAIN = 2

@@ -192,14 +192,18 @@ class Steps:
 
     async def do_queue(self, delay_ms: int, name: str, steps: Any, failures: int) -> Any:
         now_ns = self.host.now()
-        ledger(key_of(self.case, name)).queued += 1
         task = PortTask(
             key=key_of(self.case, name),
             steps=frozen(steps),
             failures=failures,
             not_before_ns=now_ns + delay_ms * MILLISECOND,
         )
-        await self._outside(lambda: self.host.enqueue(QUEUE, task, delay_ms * MILLISECOND))
+
+        def send() -> Awaitable[None]:
+            ledger(task.key).queued += 1  # it is on its way, whatever becomes of its sender
+            return self.host.enqueue(QUEUE, task, delay_ms * MILLISECOND)
+
+        await self._outside(send)
         return "sent"
 
     async def do_blob(self, name: str, text: str, once: bool) -> Any:
