@@ -8,8 +8,9 @@ outermost steps as a client, and waits until everything has come to rest.
 What is observed: the result of each step, then what each object holds. Rules that make two hosts comparable:
 
 - of time, only order is observed: an alarm or a message is early or it is not. The moment for which an alarm
-  says it was set is not before the one it was set for, and may be later: the platform moves one of the past
-  to the present, and the host one that may be lost by a millisecond;
+  says it was set may be later than that for which it was: the platform moves one of the past to the present,
+  and the host one that may be lost by a millisecond. It may be earlier by less than ten seconds, too: then
+  the object has lost its memory since, and the time itself has come all the same;
 - an alarm that finds nothing due is no observation, because alarms are at least once;
 - of a failed call it is observed that its outcome is unknown, not the words;
 - messages of a queue are seen in no order.
@@ -34,6 +35,8 @@ QUEUE = "SCRIPT_QUEUE"
 MILLISECOND = 1_000_000
 SOON_NS = 60_000 * MILLISECOND
 """What is to happen later than that is not waited for."""
+EARLY_NS = 10_000 * MILLISECOND
+"""An alarm may say that it was set for a moment so much earlier, when the object has lost its memory since."""
 PATIENCE_S = 60.0
 REST_S = 0.01
 QUIET = 3
@@ -315,7 +318,7 @@ class PortShell(Steps):
             await self.step(*steps[0])
             steps = steps[1:]
         number = len(rows.get("rings", ())) + 1
-        said = "not before" if scheduled_ns >= due_ns else "too early"
+        said = "not before" if scheduled_ns >= due_ns - EARLY_NS else "too early"
         await self._commit([("rings", number, PortRow(value=said))], None)
         await self.perform(steps)
 
