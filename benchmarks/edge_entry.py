@@ -129,13 +129,13 @@ async def _count(host: Any, asked: dict[str, Any]) -> Any:
         commit, call, enqueue = Storage.commit, CloudflareHost.call, CloudflareHost.enqueue
         alarm = DurableShell.alarm
 
-        def counted_commit(self: Any, identity: str, made: Any) -> None:
+        def counted_commit(self: Any, identity: str, made: Any, **options: Any) -> None:
             kind = kind_of(identity)
             counts[f"commits {kind}"] += 1
             for _, _, row in made.changes:
                 counts[f"rows {kind}"] += 1
                 counts[f"bytes {kind}"] += 0 if row is None else len(encode(row))
-            commit(self, identity, made)
+            commit(self, identity, made, **options)
 
         async def counted_call(self: Any, receiver: str, message: Any) -> Any:
             counts[f"calls {kind_of(receiver)}"] += 1

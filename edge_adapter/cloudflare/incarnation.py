@@ -22,10 +22,12 @@ from typing import Any
 
 from ...runtime.actor import Actor
 from ...runtime.connection import host_context
+from ...runtime.durations import MILLISECOND
 from ...runtime.errors import HostError, NewerSchemaError
 from ...runtime.host import Commit, Tables
+from ...runtime.keys import ACTIVITY, kind_of
 from ...runtime.shell import Executor, Shell
-from .host import CloudflareHost
+from .host import CloudflareHost, now_ns
 from .storage import Storage
 
 logger = logging.getLogger("temporal_do.cloudflare")
@@ -56,6 +58,8 @@ class Incarnation(CloudflareHost):
         self.tasks: dict[asyncio.Task[Any], None] = {}
         """What runs beside the turns, oldest first."""
         self.storage = storage
+        self.rings_early = kind_of(key) == ACTIVITY
+        """An activity mostly ends within seconds; what is left to do is to forget what it has delivered."""
         self._executor = executor
         self._start_early = start_early
         self._context = Context()
@@ -124,7 +128,8 @@ class Incarnation(CloudflareHost):
         """See ObjectHost."""
         self._must_live()
         try:
-            self.storage.commit(self.key, commit)
+            awake_ms = now_ns() // MILLISECOND if self.rings_early else 0
+            self.storage.commit(self.key, commit, awake_ms=awake_ms)
         except Exception as error:
             self.kill(f"commit failed: {error}")
             raise HostError(f"{self.key} could not commit: {error}", key=self.key) from error

@@ -74,7 +74,7 @@ class DurableShell:
                 return  # nothing was ever committed here
             incarnation = self._living(opened.identity, opened)
         storage = incarnation.storage
-        if storage.rung(scheduled_ms):
+        if storage.rung(scheduled_ms, may_be_early=incarnation.rings_early):
             return
         owed_ms = self._owed_ms or scheduled_ms
         await incarnation.ring(owed_ms * _MILLISECOND)

@@ -35,6 +35,10 @@ PAGE_SIZE: Final = 500
 EARLY_MS_MAX: Final = 10_000
 """An alarm that is set already may ring so much too early: then it finds nothing due, and is set again.
 Setting it costs a write of its own, here and in the platform's scheduler, with every commit that moves it."""
+AWAKE_MS: Final = 7_500
+"""The platform takes an object out of memory after ten seconds. One whose alarm would ring about then is rung
+so soon after its commit, while it still knows what it has delivered: what is loaded delivers again."""
+AWAKE_UNTIL_MS: Final = 12_500
 PUTS_MAX: Final = 30
 """So many rows go into one statement; it may have 100 parameters."""
 ALARM_MS_MAX: Final = 6_900_000_000_000
@@ -132,8 +136,12 @@ class Storage:
 
     # --- writing ---
 
-    def commit(self, identity: str, commit: Commit) -> None:
-        """Make one commit durable, rows and alarm together. What it raises has changed nothing."""
+    def commit(self, identity: str, commit: Commit, *, awake_ms: int = 0) -> None:
+        """Make one commit durable, rows and alarm together. What it raises has changed nothing.
+
+        ``awake_ms``: the time now, ms, for an object that is to be rung before it is out of memory; 0: it
+        may be rung later.
+        """
         puts: list[tuple[str, str, str]] = []
         deletes: list[tuple[str, str]] = []
         for table, row_key, row in commit.changes:
@@ -154,7 +162,7 @@ class Storage:
                 self._sql.exec(_DELETE, name, key)
                 long.discard((name, key))
             self._put(puts, long)
-            armed.append(self._arm(commit.alarm_ns, forced=not commit.changes))
+            armed.append(self._arm(commit.alarm_ns, forced=not commit.changes, awake_ms=awake_ms))
 
         if commit.changes or not self._exists:
             self._binding.transactionSync(apply)
@@ -184,12 +192,12 @@ class Storage:
 
     # --- the alarm ---
 
-    def rung(self, scheduled_ms: int) -> bool:
+    def rung(self, scheduled_ms: int, *, may_be_early: bool = False) -> bool:
         """The alarm set for ``scheduled_ms`` goes off; the platform removes it when its handler has ended.
-        True: it was too early, and is set again."""
+        True: it was too early, and is set again, unless it ``may_be_early``."""
         self._rung_ms = max(self._rung_ms, scheduled_ms)
         self._armed_ms = None
-        if self._wanted_ms is None or scheduled_ms >= self._wanted_ms:
+        if may_be_early or self._wanted_ms is None or scheduled_ms >= self._wanted_ms:
             self._wanted_ms = None
             return False
         self.arm(self._wanted_ms)
@@ -199,7 +207,7 @@ class Storage:
         """Set the alarm outside of any commit."""
         self._armed_ms = self._wanted_ms = self._arm(at_ms * _MILLISECOND, forced=True)
 
-    def _arm(self, alarm_ns: int | None, *, forced: bool) -> int | None:
+    def _arm(self, alarm_ns: int | None, *, forced: bool, awake_ms: int = 0) -> int | None:
         if alarm_ns is None:
             if self._armed_ms is not None:
                 self._binding.deleteAlarm()
@@ -211,6 +219,8 @@ class Storage:
                 return armed_ms
             if alarm_ms == armed_ms:
                 alarm_ms += 1
+        if awake_ms and AWAKE_MS < alarm_ms - awake_ms < AWAKE_UNTIL_MS:
+            alarm_ms = max(awake_ms + AWAKE_MS, self._rung_ms + 1)
         self._binding.setAlarm(alarm_ms)
         return alarm_ms
 

@@ -145,6 +145,24 @@ def test_an_alarm_that_moves_by_a_little_rings_early_and_nobody_notices(binding:
     assert not storage.rung(20 + EARLY_MS_MAX)
 
 
+def test_an_object_that_is_rung_while_it_is_in_memory_is_rung_once(binding: FakeStorage) -> None:
+    storage = Storage(binding)
+    storage.commit(KEY, Commit((cell("t", 1, 1),), 10_100 * MS), awake_ms=100)
+    assert binding.alarms_set == [100 + module.AWAKE_MS]
+    storage.commit(KEY, Commit((cell("t", 2, 1),), 10_130 * MS), awake_ms=130)
+    assert not storage.rung(100 + module.AWAKE_MS, may_be_early=True)
+    storage.commit(KEY, Commit((cell("t", 1, None),), 90_000 * MS), awake_ms=7_601)
+    assert binding.alarms_set == [7_600, 90_000]
+
+
+@pytest.mark.parametrize("alarm_ms", [100 + module.AWAKE_MS, 100 + module.AWAKE_UNTIL_MS])
+def test_alarms_that_ring_sooner_or_much_later_are_left_as_they_are(
+    binding: FakeStorage, alarm_ms: int
+) -> None:
+    Storage(binding).commit(KEY, Commit((cell("t", 1, 1),), alarm_ms * MS), awake_ms=100)
+    assert binding.alarms_set == [alarm_ms]
+
+
 def test_an_alarm_that_moves_far_or_to_an_earlier_moment_is_set(binding: FakeStorage) -> None:
     storage = Storage(binding)
     for number, alarm_ms in enumerate((50, 51 + EARLY_MS_MAX, 30)):
