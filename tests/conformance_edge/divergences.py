@@ -62,10 +62,10 @@ OF_THE_SCRIPTS: Final = (
     Divergence(
         ("scripts",),
         "The Cloudflare host may ring an alarm up to ten seconds early after the object has lost its memory, "
-        "and once more after a handler that cleared it has died. A ring that is so early names its own moment, "
-        "not the later one of the rows.",
-        "Both: alarms are at least once. An alarm that finds nothing due is no observation, and what is due is "
-        "decided by the clock; the moment that a ring names is a lower bound of the time.",
+        "and once more after a handler that cleared it has died. A ring that is so early names its own "
+        "moment, not the later one of the rows.",
+        "Both: alarms are at least once. An alarm that finds nothing due is no observation, and what is due "
+        "is decided by the clock; the moment that a ring names is a lower bound of the time.",
         "`duplicate_alarm` and `late_alarm`; and the shell sets anew what is not due.",
     ),
 )

@@ -36,7 +36,7 @@ MILLISECOND = 1_000_000
 SOON_NS = 60_000 * MILLISECOND
 """What is to happen later than that is not waited for."""
 EARLY_NS = 10_000 * MILLISECOND
-"""An alarm may say that it was set for a moment so much earlier, when the object has lost its memory since."""
+"""So much earlier may be the moment for which an alarm says it was set, after the memory was lost."""
 PATIENCE_S = 60.0
 REST_S = 0.01
 QUIET = 3
