@@ -29,8 +29,9 @@ GROUPS = (
 
 HEAD = Path(__file__).with_name("head.md")
 MEASURED = """\
-2,000 scripts of 31,063 steps, 916 of them with a restart, took 220 s on two busy cores: 1,866 were equal at once, 134
-in another order of simultaneous events, none had to be performed again, 0 divergences were unexplained."""
+2,000 scripts of 31,063 steps, 916 of them with a restart, took 220 s on two busy cores. 1,866 were equal at
+once and 134 in another order of simultaneous events; none had to be performed again, and 0 divergences were
+unexplained."""
 
 
 def _cell(text: str) -> str:
