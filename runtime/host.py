@@ -77,8 +77,8 @@ class ObjectHost(Host, Protocol):
         ...
 
     async def commit(self, commit: Commit) -> None:
-        """Make ``commit`` durable, all or nothing; raises when it is not known to be durable. It names each row
-        once."""
+        """Make ``commit`` durable, all or nothing; raises when it is not known to be durable. Each row is
+        named once."""
         ...
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
