@@ -271,9 +271,11 @@ class Default(WorkerEntrypoint):
     async def on_python_clock(self, n: str) -> Any:
         import time
 
-        first, second = time.time(), time.time()
-        true = float(js.Date.now())
+        # Some pairs fall into one millisecond. A float of this size is exact to a quarter of a microsecond.
+        pairs = [(time.time(), time.time()) for _ in range(20)]
+        made_up = any(0.0009 < second - first < 0.0011 for first, second in pairs)
+        second, true = time.time(), float(js.Date.now())
         begun = js.Date.now()
         for _ in range(200_000):
             pass
-        return [second - first >= 0.001, abs(true / 1000 - second) < 1, js.Date.now() > begun]
+        return [made_up, abs(true / 1000 - second) < 1, js.Date.now() > begun]
