@@ -65,6 +65,18 @@ def _nothing_runs_in(folder: Path) -> bool:
     return True
 
 
+def _has_ended(pid: int) -> bool:
+    """Gone, or dead and not collected yet by whoever inherited it, which is the machine's own business."""
+    try:
+        os.kill(pid, 0)
+        return subprocess.run(("ps", "-o", "stat=", "-p", str(pid)), capture_output=True).stdout[:1] in (
+            b"Z",
+            b"",
+        )
+    except ProcessLookupError:
+        return True
+
+
 def test_stop_and_kill_end_both_processes_and_a_second_time_is_harmless(
     platform: Platform, tmp_path: Path
 ) -> None:
@@ -81,9 +93,7 @@ def test_stop_and_kill_end_both_processes_and_a_second_time_is_harmless(
             await end()
         return pids
 
-    for pid in asyncio.run(scenario()):
-        with pytest.raises(ProcessLookupError):
-            os.kill(pid, 0)
+    assert [pid for pid in asyncio.run(scenario()) if not _has_ended(pid)] == []
     assert _nothing_runs_in(tmp_path)
     assert sorted(path.name for path in (tmp_path / "edge").iterdir()) == ["state", "worker.log"]
 
