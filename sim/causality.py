@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import attrs
 
 from ..runtime.history import EventType, History, HistoryEvent
+from ..runtime.history.events import STATUS_OF_CLOSE
 
 if TYPE_CHECKING:
     from networkx import DiGraph
@@ -62,16 +63,7 @@ _COMMANDS_WITHOUT_TASK: Final = frozenset(
         EventType.WORKFLOW_EXECUTION_UPDATE_COMPLETED,
     }
 )
-CLOSES: Final = frozenset(
-    {
-        EventType.WORKFLOW_EXECUTION_COMPLETED,
-        EventType.WORKFLOW_EXECUTION_FAILED,
-        EventType.WORKFLOW_EXECUTION_TIMED_OUT,
-        EventType.WORKFLOW_EXECUTION_CANCELED,
-        EventType.WORKFLOW_EXECUTION_TERMINATED,
-        EventType.WORKFLOW_EXECUTION_CONTINUED_AS_NEW,
-    }
-)
+CLOSES: Final = frozenset(STATUS_OF_CLOSE)
 """The event types that close a run."""
 
 

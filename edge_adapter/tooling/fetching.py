@@ -20,7 +20,8 @@ from ...runtime.actor import Refusal
 from ...runtime.connection import RETRY_FOR_NS, request
 from ...runtime.durations import SECOND
 from ...runtime.errors import WorkflowNotFoundError
-from ...runtime.history import EventType, write_history
+from ...runtime.history import write_history
+from ...runtime.history.events import STATUS_OF_CLOSE
 from ...runtime.instants import to_datetime
 from ...runtime.keys import VISIBILITY_SHARDS, visibility_key
 from ...runtime.messages.visibility import ListExecutions
@@ -37,12 +38,6 @@ AT_ONCE: Final = 8
 FIRST_ANSWER_NS: Final = 10 * SECOND
 """An application that has not answered at all is waited for no longer; one that has, as everywhere else."""
 PAGE_SIZE: Final = 1_000
-
-_ENDS: Final = {
-    getattr(EventType, f"WORKFLOW_EXECUTION_{status.name}"): status_word(status.value)
-    for status in WorkflowStatus
-    if status is not WorkflowStatus.RUNNING
-}
 
 
 @attrs.frozen(kw_only=True)
@@ -212,4 +207,4 @@ async def _fetch(
 def status_of(history: History) -> str:
     """A word for the state in which the history leaves its run: "running", "completed", "timed out", ..."""
     last = history.events[-1].event_type if history.events else ""
-    return _ENDS.get(last, RUNNING)
+    return status_word(STATUS_OF_CLOSE[last]) if last in STATUS_OF_CLOSE else RUNNING

@@ -9,6 +9,7 @@ with behaviour.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
@@ -96,6 +97,17 @@ class EventType:
     WORKFLOW_EXECUTION_TIME_SKIPPING_TRANSITIONED: Final = (
         "EVENT_TYPE_WORKFLOW_EXECUTION_TIME_SKIPPING_TRANSITIONED"
     )
+
+
+STATUS_OF_CLOSE: Final[Mapping[str, str]] = {
+    EventType.WORKFLOW_EXECUTION_COMPLETED: "WORKFLOW_EXECUTION_STATUS_COMPLETED",
+    EventType.WORKFLOW_EXECUTION_FAILED: "WORKFLOW_EXECUTION_STATUS_FAILED",
+    EventType.WORKFLOW_EXECUTION_TIMED_OUT: "WORKFLOW_EXECUTION_STATUS_TIMED_OUT",
+    EventType.WORKFLOW_EXECUTION_CANCELED: "WORKFLOW_EXECUTION_STATUS_CANCELED",
+    EventType.WORKFLOW_EXECUTION_TERMINATED: "WORKFLOW_EXECUTION_STATUS_TERMINATED",
+    EventType.WORKFLOW_EXECUTION_CONTINUED_AS_NEW: "WORKFLOW_EXECUTION_STATUS_CONTINUED_AS_NEW",
+}
+"""The events that close a run, and the status it has from then on."""
 
 
 ATTRIBUTES: Final[dict[str, tuple[str, str]]] = {

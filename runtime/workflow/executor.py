@@ -23,14 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..durations import SECOND
 from ..errors import HistoryReadError, InvariantViolation, NondeterminismError, WorkflowNotRegisteredError
-from ..history import (
-    WorkflowExecutionCanceled,
-    WorkflowExecutionCompleted,
-    WorkflowExecutionContinuedAsNew,
-    WorkflowExecutionFailed,
-    WorkflowExecutionTerminated,
-    WorkflowExecutionTimedOut,
-)
+from ..history.events import STATUS_OF_CLOSE
 from ..workflow_task import CompleteWorkflowTask, FailWorkflowTask, HistoryView, QueryAnswer, WorkflowTask
 from .errors import StaleRun, WorkflowCodeError
 from .guarding import Guards
@@ -48,16 +41,6 @@ DEFAULT_TASK_TIMEOUT_NS = 10 * SECOND
 DEFAULT_CACHE_SIZE = 10_000
 NONDETERMINISM = "WORKFLOW_TASK_FAILED_CAUSE_NON_DETERMINISTIC_ERROR"
 UNHANDLED = "WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_WORKER_UNHANDLED_FAILURE"
-_CLOSE_EVENTS = frozenset(
-    (
-        WorkflowExecutionCanceled,
-        WorkflowExecutionCompleted,
-        WorkflowExecutionContinuedAsNew,
-        WorkflowExecutionFailed,
-        WorkflowExecutionTerminated,
-        WorkflowExecutionTimedOut,
-    )
-)
 SDK_VERSION = f"python-{sys.version_info[0]}.{sys.version_info[1]}.{sys.version_info[2]}"
 
 
@@ -361,4 +344,4 @@ class InlineExecutor:
 
 def _is_over(events: HistoryView) -> bool:
     last = events.last_event_id
-    return last > 0 and type(events.after(last - 1)[0].attributes) in _CLOSE_EVENTS
+    return last > 0 and events.after(last - 1)[0].event_type in STATUS_OF_CLOSE

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from ...runtime.history.events import STATUS_OF_CLOSE
 from ..trace import Step
 from .base import Checker
-from .facts import RUNNING, STATUS_OF_CLOSE, run_of, short
+from .facts import RUNNING, run_of, short
 
 
 class ClosedRuns(Checker):
