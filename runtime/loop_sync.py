@@ -10,7 +10,7 @@ Must not import: anything of this package but `errors` and `loop_waiting`.
 from __future__ import annotations
 
 import collections
-from asyncio import CancelledError
+from asyncio import CancelledError, current_task
 from asyncio import timeouts as _timeouts
 from typing import Any
 
@@ -122,6 +122,21 @@ async def exit_group(group: Any, kind: Any, error: Any, traceback: Any) -> None:
 
 
 # --- Timeout, Condition, Semaphore ------------------------------------------------------------------------
+
+
+async def enter_timeout(timeout: Any) -> Any:
+    """`Timeout.__aenter__`. Before 3.11.3 the stock one does not note the cancellations that came before it."""
+    state = _timeouts._State  # type: ignore[attr-defined]
+    if timeout._state is not state.CREATED:
+        raise RuntimeError("Timeout has already been entered")
+    task = current_task()
+    if task is None:
+        raise RuntimeError("Timeout should be used inside a task")
+    timeout._state = state.ENTERED
+    timeout._task = task
+    timeout._cancelling = task.cancelling()
+    timeout.reschedule(timeout._when)
+    return timeout
 
 
 async def exit_timeout(timeout: Any, kind: Any, error: Any, traceback: Any) -> None:
