@@ -125,7 +125,7 @@ async def exit_group(group: Any, kind: Any, error: Any, traceback: Any) -> None:
 
 
 async def enter_timeout(timeout: Any) -> Any:
-    """`Timeout.__aenter__`. Before 3.11.3 the stock one does not note the cancellations that came before it."""
+    """`Timeout.__aenter__`. Before 3.11.3 the stock one does not note what cancelled the task earlier."""
     state = _timeouts._State  # type: ignore[attr-defined]
     if timeout._state is not state.CREATED:
         raise RuntimeError("Timeout has already been entered")

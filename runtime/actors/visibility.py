@@ -13,7 +13,7 @@ start while somebody pages are newer than his position, so he sees each earlier 
     RecordExpiry        an archive that is to delete itself
     ListSchedules       the ids of schedules, in their order
     ListAwake           the objects that should be awake, a page at a time
-    RunsAtRest          closed runs and deleted schedules that were found with nothing left to send
+    RunsAtRest          runs and schedules that are over and were found with nothing left to send
 
 Must not import a clock. A filter that cannot be parsed is refused with code ``invalid_query``.
 """
@@ -60,8 +60,8 @@ OK: Final = Ok()
 
 @record
 class AwakeMark:
-    """That a closed run (from ``due_ns`` on) or a schedule is to be swept; its key says which. ``creation``
-    is the schedule's."""
+    """That a run or schedule that is over, or an archive, is to be swept from ``due_ns`` on; its key says
+    which. ``creation`` is the schedule's."""
 
     due_ns: int = 0
     creation: int = 1
@@ -71,9 +71,9 @@ AWAKE: Final = AwakeMark()
 
 
 class VisibilityState(State):
-    """One shard's rows: table ``execution`` by run id, ``closing`` by the ids of closed runs and the object
-    keys of deleted schedules and of archives with an end, which no sweep has found at rest yet, ``schedule``
-    by object key."""
+    """One shard's rows: table ``execution`` by run id, ``schedule`` by object key, and ``closing`` by what no
+    sweep has found at rest yet: the ids of closed runs, the object keys of deleted schedules and of archives
+    with an end, and for a forgotten run the key of its workflow's object, "#" and its id."""
 
     __slots__ = ()
 
@@ -139,8 +139,13 @@ def _record(state: VisibilityState, message: RecordExecution, turn: Turn) -> Any
 
 
 def _forget(state: VisibilityState, message: ForgetExecution, turn: Turn) -> Any:
-    turn.delete(TABLE, message.run_id)
-    turn.delete(CLOSING, message.run_id)
+    execution: ExecutionRecord | None = state.get(TABLE, message.run_id)
+    if execution is not None:
+        turn.delete(TABLE, message.run_id)
+        turn.delete(CLOSING, message.run_id)
+        # Its object may not know that the message is here: it is swept until it has nothing left to send.
+        key = workflow_key(execution.namespace, execution.workflow_id)
+        turn.put(CLOSING, f"{key}#{message.run_id}", AWAKE)
     return OK
 
 
@@ -183,7 +188,7 @@ def _list_awake(state: VisibilityState, message: ListAwake, turn: Turn) -> Awake
         if mark.due_ns > turn.now:
             later_ns.append(mark.due_ns)
         else:
-            found.append((str(key), str(key), str(key)))
+            found.append((str(key), str(key).partition("#")[0], str(key)))
     for run_id, execution in state.table(TABLE).items():
         closed_run_id = ""
         if execution.close_ns is not None:
@@ -231,7 +236,7 @@ def _record_expiry(state: VisibilityState, message: RecordExpiry, turn: Turn) ->
 
 
 def _is_key(name: str) -> bool:
-    """Is a name in ``closing`` the key of an object (a schedule, an archive), and no run id?"""
+    """Does a name in ``closing`` begin with the key of an object, and is no run id?"""
     return "/" in name
 
 

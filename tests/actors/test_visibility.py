@@ -9,13 +9,15 @@ from hypothesis import strategies as st
 
 from temporal_do.runtime.actor import Ok, Refusal
 from temporal_do.runtime.actors import ACTORS
-from temporal_do.runtime.keys import VISIBILITY, visibility_key
+from temporal_do.runtime.keys import VISIBILITY, visibility_key, workflow_key
 from temporal_do.runtime.messages.visibility import (
     CountExecutions,
     ExecutionRecord,
     ForgetExecution,
+    ListAwake,
     ListExecutions,
     RecordExecution,
+    RunsAtRest,
 )
 
 from .driver import Driver
@@ -83,6 +85,21 @@ def test_a_forgotten_run_is_not_listed() -> None:
     driver.send(ForgetExecution(run_id="r1"))
     driver.send(ForgetExecution(run_id="r1"))
     assert listed(driver) == ["r2"]
+
+
+def test_the_object_of_a_forgotten_run_is_swept_until_it_is_found_at_rest() -> None:
+    driver = shard(execution("r1", version=2, close_ns=200))
+    driver.send(ForgetExecution(run_id="r1"))
+    awake = driver.send(ListAwake())
+    assert awake.keys == (workflow_key("default", "w-r1"),)
+
+    driver.send(RunsAtRest(run_ids=("r1",)))  # said by a sweep that began before the run was forgotten
+    assert driver.send(ListAwake()) == awake
+    driver.send(RunsAtRest(run_ids=awake.closed_run_ids))
+    assert driver.send(ListAwake()).keys == ()
+
+    driver.send(ForgetExecution(run_id="r1"))  # a late repeat
+    assert driver.send(ListAwake()).keys == ()
 
 
 @given(

@@ -9,7 +9,7 @@ from typing import Any
 from temporal_do.runtime.actor import Poke
 from temporal_do.runtime.history import EventType, History, HistoryEvent
 from temporal_do.runtime.history.protojson import read_history
-from temporal_do.runtime.keys import ACTIVITY, HISTORY, TIMER, VISIBILITY, WORKFLOW, history_key, kind_of
+from temporal_do.runtime.keys import ACTIVITY, VISIBILITY, WORKFLOW, history_key, kind_of
 from temporal_do.sim import Replayer, Simulation
 from temporal_do.sim.produced import produced_histories
 
@@ -209,12 +209,12 @@ def check_nothing_is_stuck(simulation: Simulation) -> None:
 def check_nothing_is_kept(simulation: Simulation) -> None:
     """Call it after every retention: workflows and activities have no rows left, the index no records.
 
-    That a schedule was deleted, and that an archive has an end, is noted until a sweep finds it at rest, and
-    nothing was lost that calls one.
+    That a run was forgotten, a schedule was deleted, and that an archive has an end, is noted until a sweep
+    finds it at rest, and nothing was lost that calls one.
     """
     for key, found in simulation.platform.objects.items():
         if kind_of(key) in (ACTIVITY, VISIBILITY, WORKFLOW):
             left = {name: list(table) for name, table in found.tables.items() if table and name != "schedule"}
-            if all(name.startswith((TIMER, HISTORY)) for name in left.get("closing", ())):
+            if all("/" in name for name in left.get("closing", ())):
                 left.pop("closing", None)
             assert not left, f"{key} still holds {left}"

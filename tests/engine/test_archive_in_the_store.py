@@ -439,3 +439,5 @@ def test_under_everything_no_archive_outlives_its_time(seed: int, profile: str) 
         assert len(archives(sim)) == 4
         assert not any(any(tables.values()) for tables in archives(sim).values())
         assert not any(map(sim.platform.blobs.peek, sim.platform.blobs.keys()))
+        for key, found in sim.platform.objects.items():
+            assert not found.tables.get("outbox"), f"the outbox of {key} was forgotten"
