@@ -23,6 +23,7 @@ from .definitions import (
 )
 from .durations import parse_duration, parse_optional_duration
 from .errors import InvalidArgumentError, WorkflowNotRegisteredError
+from .keys import WORKFLOW_ID_LENGTH_MAX
 from .policies import Duration, IdConflictPolicy, IdReusePolicy, RetryPolicy, WorkflowStatus, choose
 from .texts import checked_text
 
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 DEFAULT_TASK_QUEUE = "main"
-WORKFLOW_ID_LENGTH_MAX = 1_000
 START_PATIENCE_SECONDS = 30.0
 """A start is answered when the run is registered. After so long without an answer it is asked for again."""
 

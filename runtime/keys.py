@@ -19,6 +19,8 @@ TIMER = "TimerDO"
 HISTORY = "HistoryDO"
 VISIBILITY = "VisibilityDO"
 
+WORKFLOW_ID_LENGTH_MAX = 1_000
+"""In characters. An id is kept whole in its object; only its part of a key is shortened."""
 PART_LENGTH_MAX = 400
 VISIBILITY_SHARDS = 4
 

@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from .application import WORKFLOW_ID_LENGTH_MAX
 from .definitions import WorkflowDefinition, check_arguments
 from .durations import parse_optional_duration
 from .errors import InvalidArgumentError
 from .instants import to_datetime
+from .keys import WORKFLOW_ID_LENGTH_MAX
 from .policies import Duration, RetryPolicy
 from .records import evolve
 from .schedule_description import to_timedelta

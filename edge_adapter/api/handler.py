@@ -38,7 +38,7 @@ from .kinds import DURATION
 from .operations import find_operations
 from .problems import REFUSAL, Problem, error_body, refusal_status
 from .shapes import unknown_member
-from .table import FRESH, PREFIX, REQUIRED, Place, read_segment
+from .table import FRESH, HEALTH_PATH, OPENAPI_PATH, PREFIX, REQUIRED, Place, read_segment
 
 if TYPE_CHECKING:
     from ...runtime.host import Host
@@ -56,8 +56,6 @@ FAREWELL_SECONDS: Final = 5.0
 """So long for telling an object that a client has gone."""
 REASON_LENGTH_MAX: Final = 1_000
 """A reason may quote what was sent, which may be long."""
-OPENAPI_PATH: Final = "/openapi.json"
-HEALTH_PATH: Final = "/health"
 
 _HEADERS: Final = (
     ("content-type", "application/json"),

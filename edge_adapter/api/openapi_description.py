@@ -11,12 +11,11 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any, Final
 
-from .handler import HEALTH_PATH, OPENAPI_PATH
 from .kinds import DURATION, Kind, every_part
 from .operations import every_operation
 from .problems import CODES, KINDS, refusal_status
 from .shapes import nullable
-from .table import FRESH, PREFIX, REQUIRED, Field, Operation, Place
+from .table import FRESH, HEALTH_PATH, OPENAPI_PATH, PREFIX, REQUIRED, Field, Operation, Place
 
 VERSION: Final = "1"
 

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from ...runtime.host import Host
 
 PREFIX: Final = "/api/v1"
+"""Before the paths of operations; these two stand alone."""
+OPENAPI_PATH: Final = "/openapi.json"
+HEALTH_PATH: Final = "/health"
 Parameters = Mapping[str, Any]
 
 
