@@ -1,7 +1,7 @@
 """The workers that run in one process, and how they take activity tasks from the queue.
 
 Owns which workflows and activities are registered for which task queue, the overrides of activities by name
-(mocks), and the consumer of the shared activity queue. Invariants
+(mocks), the consumer of the shared activity queue, and what a log hears of code that raised. Invariants
 - A queue message is acknowledged (``consume`` returns) as soon as the lease of its attempt is durable, or
   when there is nothing to do; user code runs after that, as work of its own. HostError: deliver it again.
 - Two deliveries of one task run it once: the second lease is refused.
@@ -15,6 +15,7 @@ workflow side before an executor is asked for.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .activity_watch import pause
@@ -27,10 +28,13 @@ from .messages.activity import ActivityTask, LeaseActivity, Leased
 from .messages.task_queue import ParkActivityTask, WorkerStarted, WorkerStopped
 
 if TYPE_CHECKING:
+    from logging import Logger
+
     from .definitions import ActivityDefinition, Worker, WorkflowDefinition
     from .host import Host
     from .payloads import DataConverter
     from .sweep import SweepReport
+    from .workflow_task import WorkflowTask
 
 Run = Callable[[Coroutine[Any, Any, None]], Any]
 """Runs a coroutine as work of its own; it dies with the worker."""
@@ -47,16 +51,16 @@ class Deployment:
         converter: DataConverter | None = None,
         run_sync: RunSync | None = None,
         identity: str = "worker",
-        on_activity_failed: Callable[[Leased, BaseException], None] | None = None,
+        logger: Logger | None = None,
     ) -> None:
         """``run_sync`` runs sync activities beside the loop (a thread runner); without it they run on it.
-        ``on_activity_failed`` is told of every attempt whose code raised."""
+        ``logger`` is told of every activity attempt and every workflow task whose code raised."""
         self.mocks: dict[str, Callable[..., Any]] = {}
         """Activity name -> function that runs instead of the registered one."""
         self._converter = converter
         self._run_sync = run_sync
         self._identity = identity
-        self._on_activity_failed = on_activity_failed
+        self._logger = logger
         self._workers: dict[Worker, str] = {}
         self._workers_made = 0
         self._namespaces: dict[str, None] = {}
@@ -204,7 +208,7 @@ class Deployment:
             hints_from=hints_from,
             run_sync=self._run_sync,
             identity=self._identity,
-            on_failed=self._on_activity_failed,
+            on_failed=None if self._logger is None else partial(_activity_failed, self._logger),
         )
 
     async def _lease(self, host: Host, task: ActivityTask) -> Leased | None:
@@ -236,6 +240,8 @@ class Deployment:
         """The inline executor for the workflows registered here; ``options`` are its own."""
         from .workflow.executor import InlineExecutor
 
+        if self._logger is not None:
+            options.setdefault("on_task_failed", partial(_task_failed, self._logger))
         return InlineExecutor(
             self.workflow,
             converter=self.converter,
@@ -243,6 +249,27 @@ class Deployment:
             registered=self.registered_workflows,
             **options,
         )
+
+
+def _task_failed(logger: Logger, task: WorkflowTask, _: Any, error: BaseException) -> None:
+    logger.warning(
+        "workflow task of %s failed (attempt %d), and is tried again: %s",
+        task.workflow_id,
+        task.attempt,
+        error,
+        exc_info=error,
+    )
+
+
+def _activity_failed(logger: Logger, leased: Leased, error: BaseException) -> None:
+    logger.warning(
+        "activity %r of %s failed (attempt %d): %s",
+        leased.activity_type,
+        leased.workflow_id,
+        leased.attempt,
+        error if str(error) else type(error).__name__,
+        exc_info=error,
+    )
 
 
 async def _accepted(host: Host, receiver: str, message: Any) -> None:

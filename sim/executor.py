@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from ..runtime.errors import WorkflowTaskFailedError
+from ..runtime.lazy_executor import LazyExecutor
 
 if TYPE_CHECKING:
     from ..runtime.deployment import Deployment
@@ -19,35 +20,26 @@ if TYPE_CHECKING:
 TellFailure = Callable[[BaseException], object]
 
 
-class WorkflowExecutor:
+class WorkflowExecutor(LazyExecutor):
     """Implements runtime.shell.Executor. ``platform`` is set by whoever makes both.
 
     ``tell`` hears of every failed workflow task, as a WorkflowTaskFailedError (None: nobody does).
     ``options`` go to the inline executor.
     """
 
-    __slots__ = ("_deployment", "_guard", "_inner", "_options", "_tell", "platform")
+    __slots__ = ("_guard", "_tell", "platform")
 
     def __init__(self, deployment: Deployment, tell: TellFailure | None, **options: Any) -> None:
-        self._deployment = deployment
+        super().__init__(deployment, **options)
         self._tell = tell
-        self._options = options
-        self._inner: Any = None
         self._guard: Any = None
         self.platform: Platform
 
-    def polls(self, namespace: str, task_queue: str) -> bool:
-        """Does a worker here take workflow tasks of ``task_queue``?"""
-        return self._deployment.polls_workflows(namespace, task_queue)
-
     async def execute(self, key: str, task: Any) -> Any:
         """Run one workflow task."""
-        inner = self._inner
-        if inner is None:
-            inner = self._inner = self._make()
         if task.attempt <= 1:  # the same task again is no progress
             self.platform.progressed()
-        return await inner.execute(key, task)
+        return await super().execute(key, task)
 
     def _make(self) -> Any:
         from ..runtime.guard import strict_guard
@@ -66,11 +58,6 @@ class WorkflowExecutor:
                 workflow_id=task.workflow_id, attempt=task.attempt, cause=error, file=file, line=line
             )
         self._tell(error)
-
-    def evict(self, key: str, run_id: str = "") -> None:
-        """Forget what is cached for ``key``: all of it, or one run."""
-        if self._inner is not None:
-            self._inner.evict(key, run_id)
 
     @property
     def cached_run_ids(self) -> tuple[str, ...]:

@@ -28,6 +28,7 @@ from ...runtime.definitions import Worker
 from ...runtime.deployment import Deployment
 from ...runtime.durations import SECOND, DurationLike, parse_duration
 from ...runtime.errors import HostError, HostNotOpenError, InvalidArgumentError
+from ...runtime.lazy_executor import LazyExecutor
 from ...runtime.messages.activity import ACTIVITY_QUEUE
 from ...runtime.messages.workflow import Poke
 from .agenda import Ticker
@@ -89,14 +90,14 @@ class LocalHost:
         self._idle_ns = parse_duration(idle, name="idle")
         self._grace_seconds = parse_duration(grace, name="grace") / 1e9
         self._actors = actors
-        self._executor = executor or WorkflowExecutor(self)
         self.deployment = Deployment(
             converter=converter,
             run_sync=self._run_in_thread,
             identity=IDENTITY,
-            on_activity_failed=_activity_failed,
+            logger=logger,
         )
         """The workers that run here."""
+        self._executor = executor or LazyExecutor(self.deployment)
         if isinstance(workers, Worker):
             raise InvalidArgumentError("workers is a list of workers; write workers=[worker]")
         for worker in workers:
@@ -291,50 +292,6 @@ class LocalHost:
             # As many as activities: none waits for a thread while its time runs.
             self._threads = ThreadPoolExecutor(self._activities_max, thread_name_prefix="activity")
         return await asyncio.get_running_loop().run_in_executor(self._threads, call)
-
-
-class WorkflowExecutor:
-    """The deployment's inline executor, made when the first workflow task comes."""
-
-    def __init__(self, host: LocalHost) -> None:
-        self._host = host
-        self._inner: Any = None
-
-    def polls(self, namespace: str, task_queue: str) -> bool:
-        """Does a worker here take workflow tasks of ``task_queue``?"""
-        return self._host.deployment.polls_workflows(namespace, task_queue)
-
-    async def execute(self, key: str, task: Any) -> Any:
-        """Run one workflow task."""
-        if self._inner is None:
-            self._inner = self._host.deployment.executor(on_task_failed=_task_failed)
-        return await self._inner.execute(key, task)
-
-    def evict(self, key: str, run_id: str = "") -> None:
-        """Forget what is cached for ``key``: all of it, or one run."""
-        if self._inner is not None:
-            self._inner.evict(key, run_id)
-
-
-def _task_failed(task: Any, failure: Any, exception: BaseException | None) -> None:
-    logger.warning(
-        "workflow task of %s failed (attempt %d), and is tried again: %s",
-        task.workflow_id,
-        task.attempt,
-        exception if exception is not None else getattr(failure, "message", ""),
-        exc_info=exception,
-    )
-
-
-def _activity_failed(attempt: Any, error: BaseException) -> None:
-    logger.warning(
-        "activity %r of %s failed (attempt %d): %s",
-        attempt.activity_type,
-        attempt.workflow_id,
-        attempt.attempt,
-        error if str(error) else type(error).__name__,
-        exc_info=error,
-    )
 
 
 def _forget(future: asyncio.Future[Any]) -> None:

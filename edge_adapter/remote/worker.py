@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from ...runtime.activity_worker import Attempt
     from ...runtime.host import Host
-    from ...runtime.messages.activity import ActivityTask, Leased
+    from ...runtime.messages.activity import ActivityTask
     from ...runtime.payloads import DataConverter
 
 logger = logging.getLogger("temporal_do.worker")
@@ -103,7 +103,7 @@ class ExternalWorker:
             converter=converter,
             run_sync=self._run_in_thread if threads else None,
             identity=identity,
-            on_activity_failed=_activity_failed,
+            logger=logger,
         )
         self._deployment.add(worker)
         self._key = task_queue_key(worker.namespace, worker.task_queue)
@@ -337,14 +337,3 @@ class ExternalWorker:
 
 async def _sleep(duration_ns: int) -> None:
     await asyncio.sleep(duration_ns / SECOND)
-
-
-def _activity_failed(leased: Leased, error: BaseException) -> None:
-    logger.warning(
-        "activity %r of %s failed (attempt %d): %s",
-        leased.activity_type,
-        leased.workflow_id,
-        leased.attempt,
-        error if str(error) else type(error).__name__,
-        exc_info=error,
-    )
