@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
 from .actor import Refusal
-from .connection import request
+from .connection import RETRY_FOR_NS, request
 from .errors import InvalidArgumentError
 from .handles import decode_memo
 from .instants import to_datetime
 from .keys import VISIBILITY_SHARDS, visibility_key
 from .messages.visibility import CountExecutions, ExecutionRecord, ListExecutions, ListSchedules
 from .policies import WorkflowStatus, choose
+from .records import evolve
 from .search_attributes import decode_search_attributes
 
 if TYPE_CHECKING:
     from .application import Temporal
+
+PAGE_SIZE: Final = 1_000
+"""So many rows at most are asked of a shard at once."""
 
 
 @attrs.frozen(kw_only=True)
@@ -45,23 +50,20 @@ async def list_executions(
     """See ``Temporal.list_workflows``."""
     _check_limit(limit)
     text = _narrowed(query, status, workflow_type)
-    found: list[ExecutionRecord] = []
-    for shard in range(VISIBILITY_SHARDS):
-        token = ""
-        taken = 0
-        while taken < limit:
-            page = await _ask(
-                temporal,
-                shard,
-                ListExecutions(query=text, page_size=min(limit - taken, 1_000), page_token=token),
-            )
-            found.extend(page.executions)
-            taken += len(page.executions)
-            token = page.next_page_token
-            if not token:
-                break
+    return [_info(temporal, record) for record in await list_records(temporal, text, limit)]
+
+
+async def list_records(
+    temporal: Temporal, query: str, limit: int | None, *, first_answer_ns: int = RETRY_FOR_NS
+) -> list[ExecutionRecord]:
+    """What the index holds of the runs that ``query`` selects, newest start first; at most ``limit`` of them
+    (None: all). An application that has not answered yet is asked for ``first_answer_ns``. Raises
+    InvalidArgumentError for a bad filter, HostError."""
+    found = await _list_all(
+        temporal, ListExecutions(query=query), attrgetter("executions"), limit, first_answer_ns
+    )
     found.sort(key=lambda record: (-record.start_ns, record.run_id))
-    return [_info(temporal, record) for record in found[:limit]]
+    return found[:limit]
 
 
 async def count_executions(
@@ -78,19 +80,35 @@ async def count_executions(
 async def list_schedule_ids(temporal: Temporal, limit: int) -> list[str]:
     """See ``Temporal.list_schedules``."""
     _check_limit(limit)
-    found: list[str] = []
+    found = await _list_all(temporal, ListSchedules(), attrgetter("schedule_ids"), limit)
+    return sorted(found)[:limit]
+
+
+async def _list_all(
+    temporal: Temporal,
+    message: Any,
+    rows: Callable[[Any], Iterable[Any]],
+    limit: int | None,
+    first_answer_ns: int = RETRY_FOR_NS,
+) -> list[Any]:
+    """The ``rows`` of every page of every shard, but of no shard more than ``limit``: what comes behind its
+    first ``limit`` is not among the first ``limit`` of all."""
+    found: list[Any] = []
+    retry_for_ns = first_answer_ns
     for shard in range(VISIBILITY_SHARDS):
+        end = None if limit is None else len(found) + limit
         token = ""
-        taken = 0
-        while taken < limit:
-            message = ListSchedules(page_size=min(limit - taken, 1_000), page_token=token)
-            page = await _ask(temporal, shard, message)
-            found.extend(page.schedule_ids)
-            taken += len(page.schedule_ids)
+        while end is None or len(found) < end:
+            size = PAGE_SIZE if end is None else min(PAGE_SIZE, end - len(found))
+            page = await _ask(
+                temporal, shard, evolve(message, page_size=size, page_token=token), retry_for_ns
+            )
+            retry_for_ns = RETRY_FOR_NS
+            found.extend(rows(page))
             token = page.next_page_token
             if not token:
                 break
-    return sorted(found)[:limit]
+    return found
 
 
 def _check_limit(limit: Any) -> None:
@@ -98,8 +116,9 @@ def _check_limit(limit: Any) -> None:
         raise InvalidArgumentError(f"limit is a whole number >= 1, not {limit!r}")
 
 
-async def _ask(temporal: Temporal, shard: int, message: Any) -> Any:
-    reply = await request(temporal.host(), visibility_key(temporal.namespace, shard), message)
+async def _ask(temporal: Temporal, shard: int, message: Any, retry_for_ns: int = RETRY_FOR_NS) -> Any:
+    key = visibility_key(temporal.namespace, shard)
+    reply = await request(temporal.host(), key, message, retry_for_ns=retry_for_ns)
     if isinstance(reply, Refusal):
         raise InvalidArgumentError(reply.message)
     return reply

@@ -16,17 +16,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
-from ...runtime.actor import Refusal
-from ...runtime.connection import RETRY_FOR_NS, request
 from ...runtime.durations import SECOND
 from ...runtime.errors import WorkflowNotFoundError
 from ...runtime.history import write_history
 from ...runtime.history.events import STATUS_OF_CLOSE
 from ...runtime.instants import to_datetime
-from ...runtime.keys import VISIBILITY_SHARDS, visibility_key
-from ...runtime.messages.visibility import ListExecutions
+from ...runtime.listing import list_records
 from ...runtime.policies import WorkflowStatus, status_word
-from .fetch_folder import RUNNING, Entry, FetchError, Folder, file_name
+from .fetch_folder import RUNNING, Entry, Folder, file_name
 
 if TYPE_CHECKING:
     from ...runtime.application import Temporal
@@ -37,7 +34,6 @@ AT_ONCE: Final = 8
 """So many histories are under way at once: most of the time is the way there and back."""
 FIRST_ANSWER_NS: Final = 10 * SECOND
 """An application that has not answered at all is waited for no longer; one that has, as everywhere else."""
-PAGE_SIZE: Final = 1_000
 
 
 @attrs.frozen(kw_only=True)
@@ -106,29 +102,8 @@ def as_they_are(history: History) -> Made:
 
 
 async def list_runs(temporal: Temporal, selection: Selection) -> list[ExecutionRecord]:
-    """The selected runs, newest start first. Raises FetchError for a bad filter, HostError."""
-    query = selection.query()
-    found: list[ExecutionRecord] = []
-    for shard in range(VISIBILITY_SHARDS):
-        token = ""
-        taken = 0
-        while selection.limit is None or taken < selection.limit:
-            left = PAGE_SIZE if selection.limit is None else min(PAGE_SIZE, selection.limit - taken)
-            reply = await request(
-                temporal.host(),
-                visibility_key(temporal.namespace, shard),
-                ListExecutions(query=query, page_size=left, page_token=token),
-                retry_for_ns=RETRY_FOR_NS if shard or token else FIRST_ANSWER_NS,
-            )
-            if isinstance(reply, Refusal):
-                raise FetchError(reply.message)
-            found.extend(reply.executions)
-            taken += len(reply.executions)
-            token = reply.next_page_token
-            if not token:
-                break
-    found.sort(key=lambda run: (-run.start_ns, run.run_id))
-    return found[: selection.limit]
+    """The selected runs, newest start first. Raises InvalidArgumentError for a bad filter, HostError."""
+    return await list_records(temporal, selection.query(), selection.limit, first_answer_ns=FIRST_ANSWER_NS)
 
 
 async def fetch_histories(
@@ -144,7 +119,8 @@ async def fetch_histories(
     """Fetch what is selected into ``folder`` and note it in ``report``, which holds even when this raises.
 
     ``make`` says what is written of a history, and ``settings`` with what; ``on_progress`` is called after
-    each. Raises HostError when the application cannot be reached (any more), FetchError, OSError.
+    each. Raises HostError when the application cannot be reached (any more), InvalidArgumentError for a bad
+    filter, OSError.
     """
     runs = await list_runs(temporal, selection)
     report.selected = len(runs)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from temporal_do.cli.terminal import Progress
-from temporal_do.edge_adapter.tooling.fetch_folder import FetchError, Folder, file_name
+from temporal_do.edge_adapter.tooling.fetch_folder import Folder, file_name
 from temporal_do.edge_adapter.tooling.fetching import (
     AT_ONCE,
     FetchReport,
@@ -24,7 +24,7 @@ from temporal_do.edge_adapter.tooling.fetching import (
 )
 from temporal_do.runtime import Temporal, Worker, WorkflowContext
 from temporal_do.runtime.actor import Refusal
-from temporal_do.runtime.errors import HostError
+from temporal_do.runtime.errors import HostError, InvalidArgumentError
 from temporal_do.runtime.history import History
 from temporal_do.runtime.messages.workflow import ReadHistory
 from temporal_do.sim import Simulation
@@ -147,7 +147,7 @@ def test_a_filter_that_is_refused_is_said() -> None:
         line = Line(temporal.host(), lambda receiver, message: Refusal(code="invalid_query", message="odd"))
         await list_runs(temporal.connect(line), Selection())  # type: ignore[arg-type]
 
-    with Simulation() as simulation, pytest.raises(FetchError, match="odd"):
+    with Simulation() as simulation, pytest.raises(InvalidArgumentError, match="odd"):
         simulation.run(worker)
         simulation.execute(work)
 
