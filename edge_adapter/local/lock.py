@@ -1,43 +1,15 @@
 """One process at a time: the lock beside a database file.
 
-Owns ``<database>.lock``, which the operating system unlocks when its process ends, however it ends. Its text
-names the owner, for the error that the next one gets. The file stays when it is unlocked: removing it would
-let two processes lock two files of one name.
+Owns ``<database>.lock``, whose text names the owner, for the error that the next one gets. The file stays
+when it is unlocked.
 """
 
 from __future__ import annotations
 
 import os
-import sys
-from typing import IO
 
 from ...runtime.errors import TemporalError
-
-if sys.platform == "win32":
-    import msvcrt
-
-    # Far behind the text: what is locked there cannot be read by others.
-    _LOCKED_BYTE = 1 << 30
-
-    def _try_lock(file: IO[str]) -> bool:
-        file.seek(_LOCKED_BYTE)
-        try:
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        finally:
-            file.seek(0)
-        return True
-
-else:
-    import fcntl
-
-    def _try_lock(file: IO[str]) -> bool:
-        try:
-            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
+from ..file_lock import try_lock
 
 
 class DatabaseInUseError(TemporalError):
@@ -52,8 +24,7 @@ class DatabaseLock:
     def __init__(self, path: str) -> None:
         """Lock the database at ``path``. Raises DatabaseInUseError, OSError."""
         self._file = open(f"{path}.lock", "a+", encoding="utf-8")
-        self._file.seek(0)
-        if not _try_lock(self._file):
+        if not try_lock(self._file):
             owner = self._file.readline().strip() or "a process that is just starting"
             self._file.close()
             raise DatabaseInUseError(

@@ -3,7 +3,7 @@
 Owns: where it is, and that an entry is made once: whoever comes first makes it under a lock, beside its final
 place, and renames it there when it is complete; the others wait. An interrupted attempt leaves nothing that
 counts.
-Must not import: anything of this package but `errors`.
+Must not import: anything of this package but `errors` and the file lock.
 """
 
 from __future__ import annotations
@@ -11,39 +11,16 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import IO
 
+from ...file_lock import try_lock
 from .errors import EdgePlatformError
 
 # Overrides where the cache is.
 CACHE_VARIABLE = "TEMPORAL_DO_EDGE_CACHE"
 _LOCK_POLL_S = 0.1
-
-if sys.platform == "win32":
-
-    def _try_lock(file: IO[str]) -> bool:
-        import msvcrt
-
-        try:
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-        except OSError:
-            return False
-        return True
-
-else:
-
-    def _try_lock(file: IO[str]) -> bool:
-        import fcntl
-
-        try:
-            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
 
 
 def default_cache() -> Path:
@@ -58,7 +35,7 @@ def default_cache() -> Path:
 @asynccontextmanager
 async def _locked(path: Path) -> AsyncIterator[None]:
     with open(path, "a+", encoding="utf-8") as file:
-        while not _try_lock(file):  # the operating system unlocks it when the owner ends, however it ends
+        while not try_lock(file):
             await asyncio.sleep(_LOCK_POLL_S)
         yield
 
