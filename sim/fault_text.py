@@ -10,8 +10,9 @@ import json
 from collections.abc import Callable
 
 from ..runtime.errors import InvalidArgumentError
+from .choices import MILLION
 from .fault_table import FAULTS
-from .faults import FaultPlan
+from .faults import RATE, FaultPlan
 
 RATE_DEFAULT = 10_000
 """Per million, of a single fault without a rate of its own."""
@@ -60,8 +61,8 @@ def _item(text: str) -> FaultPlan:
             raise InvalidArgumentError(f"{text!r}: after '#' comes a number from 1 on")
         return FaultPlan.at(_known(name), key or "*", int(occurrence))
     name, equals, rate = text.partition("=")
-    if equals and not rate.isdecimal():
-        raise InvalidArgumentError(f"{text!r}: the rate is a whole number per million, not {rate!r}")
+    if equals and (not rate.isdecimal() or int(rate) > MILLION):
+        raise InvalidArgumentError(f"{text!r}: the rate of {name} cannot be {rate or 'nothing'}; {RATE}")
     if name in GROUPS:
         return GROUPS[name](int(rate)) if equals else GROUPS[name]()
     return FaultPlan(rates={_known(name): int(rate) if equals else RATE_DEFAULT})

@@ -47,11 +47,15 @@ class Placement:
     occurrence: int = 1
 
 
+RATE = f"a rate is how often in a million times a fault strikes: a whole number from 0 to {MILLION}"
+"""What a rate is, for whoever gives another."""
+
+
 def _rates(given: Mapping[str, int]) -> dict[str, int]:
     for name, rate in given.items():
         _known(name)
-        if not isinstance(rate, int) or not 0 <= rate <= MILLION:
-            raise InvalidArgumentError(f"the rate of {name} is a whole number per million, not {rate!r}")
+        if not isinstance(rate, int) or isinstance(rate, bool) or not 0 <= rate <= MILLION:
+            raise InvalidArgumentError(f"the rate of {name} cannot be {rate!r}; {RATE}")
     return {name: given[name] for name in POINT_OF if given.get(name)}
 
 

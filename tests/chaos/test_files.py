@@ -41,6 +41,24 @@ def test_a_text_that_is_no_fault_plan_is_refused(text: str) -> None:
         parse_faults(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("crashes=2000000", "the rate of crashes cannot be 2000000; a rate is how often in a million times"),
+        ("lost_reply=1000001", "the rate of lost_reply cannot be 1000001; a rate is"),
+        ("crashes=-1", "the rate of crashes cannot be -1; a rate is"),
+        ("crashes=", "the rate of crashes cannot be nothing; a rate is"),
+        ('{"rates": {"evict": 2000000}}', "the rate of evict cannot be 2000000; a rate is"),
+        ('{"rates": {"evict": true}}', "the rate of evict cannot be True; a rate is"),
+    ],
+)
+def test_a_rate_that_is_none_is_answered_with_what_a_rate_is(text: str, said: str) -> None:
+    with pytest.raises(InvalidArgumentError) as refused:
+        parse_faults(text)
+    assert said in str(refused.value)
+    assert str(refused.value).endswith("a whole number from 0 to 1000000")
+
+
 def test_every_group_makes_a_plan_under_which_something_can_go_wrong() -> None:
     assert [name for name, make in GROUPS.items() if not make(1000)] == []
 
