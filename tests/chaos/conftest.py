@@ -2,49 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
-import attrs
 import pytest
 
-from temporal_do.cli.main import main
 from temporal_do.sim import Simulation
 from temporal_do.sim.explore import Campaign
 from temporal_do.sim.failure import examine
 from temporal_do.sim.scenario import RunResult
 from tests.chaos import shop
-
-
-@attrs.frozen
-class Outcome:
-    """What a command said."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def last_line(self) -> str:
-        """The last line of the report."""
-        return self.out.rstrip().splitlines()[-1]
-
-
-Chaos = Callable[..., Outcome]
+from tests.command import Command, command_line
 
 
 @pytest.fixture
-def chaos(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Chaos:
+def chaos(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Command:
     """Run ``temporal-do chaos`` in this process and in an empty folder."""
     monkeypatch.chdir(tmp_path)
-
-    def run(*words: str) -> Outcome:
-        capsys.readouterr()
-        code = main(["chaos", *words])
-        said = capsys.readouterr()
-        return Outcome(int(code), said.out, said.err)
-
-    return run
+    return command_line(capsys, "chaos")
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ import pytest
 
 from temporal_do.cli.exit_codes import ExitCode
 from temporal_do.sim.ci import github_error, on_ci, on_github
-from tests.chaos.conftest import Chaos
+from tests.command import Command
 from tests.tidy.rules.source import ROOT
 
 yaml = pytest.importorskip("yaml", reason="needs PyYAML, which comes with the extra dask")
@@ -73,7 +73,7 @@ def test_the_environment_says_where_the_process_runs(monkeypatch: pytest.MonkeyP
     assert on_github()
 
 
-def test_the_command_annotates_the_users_line_and_says_what_repeats_it(github: None, chaos: Chaos) -> None:
+def test_the_command_annotates_the_users_line_and_says_what_repeats_it(github: None, chaos: Command) -> None:
     said = chaos(f"{SHOP}:CARELESS", "--output", "json")
     assert said.code == ExitCode.SAFETY and "::error" not in said.out
     ((fields, text),) = [read_annotation(line) for line in said.err.splitlines()]
@@ -86,7 +86,7 @@ def test_the_command_annotates_the_users_line_and_says_what_repeats_it(github: N
     assert f"repeat with: temporal-do chaos {SHOP}:CARELESS --tape .chaos/" in text
 
 
-def test_a_state_that_was_never_reached_is_annotated_at_its_workload(github: None, chaos: Chaos) -> None:
+def test_a_state_that_was_never_reached_is_annotated_at_its_workload(github: None, chaos: Command) -> None:
     said = chaos(f"{SHOP}:NEVER", "--seeds", "2")
     ((fields, text),) = [read_annotation(line) for line in said.err.splitlines()]
     assert "'pigs fly'" in text and "--seeds 2" in text
@@ -95,7 +95,7 @@ def test_a_state_that_was_never_reached_is_annotated_at_its_workload(github: Non
 
 
 def test_nothing_is_annotated_elsewhere_or_when_all_is_well(
-    chaos: Chaos, monkeypatch: pytest.MonkeyPatch
+    chaos: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
     assert chaos(f"{SHOP}:CARELESS", "--no-shrink").err == ""

@@ -19,19 +19,19 @@ from temporal_do.cli.exit_codes import ExitCode
 from temporal_do.cli.terminal import Progress as Line
 from temporal_do.scenarios import SCENARIOS
 from temporal_do.sim import Tape
-from tests.chaos.conftest import Chaos, Outcome
+from tests.command import Command, Outcome
 
 SHOP = "tests.chaos.shop"
 
 
-def _again(chaos: Chaos, first: Outcome) -> Outcome:
+def _again(chaos: Command, first: Outcome) -> Outcome:
     """What the last line of a failure says to do."""
     words = shlex.split(first.last_line.removeprefix("repeat with: "))
     assert words[:2] == ["temporal-do", "chaos"]
     return chaos(*words[2:])
 
 
-def test_it_lists_the_scenarios(chaos: Chaos) -> None:
+def test_it_lists_the_scenarios(chaos: Command) -> None:
     said = chaos("--list")
     assert said.code == 0
     assert [line.split()[0] for line in said.out.splitlines()] == list(SCENARIOS)
@@ -40,7 +40,7 @@ def test_it_lists_the_scenarios(chaos: Chaos) -> None:
     assert all(each["summary"] and ":" in each["location"] for each in found)
 
 
-def test_a_scenario_that_holds_exits_with_0(chaos: Chaos) -> None:
+def test_a_scenario_that_holds_exits_with_0(chaos: Command) -> None:
     said = chaos(f"{SHOP}:GOOD", "--seeds", "5")
     assert said.code == 0
     assert said.out.splitlines()[0] == f"ok  {SHOP}:GOOD: 5 runs"
@@ -58,7 +58,7 @@ def test_a_scenario_that_holds_exits_with_0(chaos: Chaos) -> None:
     ],
 )
 def test_a_failure_is_told_exits_by_its_kind_and_ends_with_what_repeats_it(
-    chaos: Chaos, name: str, code: ExitCode, words: str
+    chaos: Command, name: str, code: ExitCode, words: str
 ) -> None:
     said = chaos(f"{SHOP}:{name}", "--seeds", "50")
     assert said.code == code
@@ -70,7 +70,7 @@ def test_a_failure_is_told_exits_by_its_kind_and_ends_with_what_repeats_it(
     assert again.last_line == said.last_line
 
 
-def test_the_repeated_failure_is_the_shrunk_one(chaos: Chaos) -> None:
+def test_the_repeated_failure_is_the_shrunk_one(chaos: Command) -> None:
     said = chaos(f"{SHOP}:CARELESS")
     assert re.search(r"Found with seed \d+, shrunk in \d+ runs\.", said.out)
     (file,) = Path(".chaos").iterdir()
@@ -80,20 +80,20 @@ def test_the_repeated_failure_is_the_shrunk_one(chaos: Chaos) -> None:
     assert again[again.index("✗") :].replace(" · ", "") == story
 
 
-def test_without_shrinking_the_failure_is_told_as_it_was_found(chaos: Chaos) -> None:
+def test_without_shrinking_the_failure_is_told_as_it_was_found(chaos: Command) -> None:
     said = chaos(f"{SHOP}:CARELESS", "--no-shrink", "--tapes", "elsewhere")
     assert "shrunk" not in said.out
     assert "--tape elsewhere/" in said.last_line
     assert _again(chaos, said).code == ExitCode.SAFETY
 
 
-def test_a_recorded_failure_names_its_scenario(chaos: Chaos) -> None:
+def test_a_recorded_failure_names_its_scenario(chaos: Command) -> None:
     chaos(f"{SHOP}:CARELESS")
     (file,) = Path(".chaos").iterdir()
     assert chaos("--tape", str(file)).code == ExitCode.SAFETY
 
 
-def test_show_tells_a_recorded_failure_once_more(chaos: Chaos) -> None:
+def test_show_tells_a_recorded_failure_once_more(chaos: Command) -> None:
     chaos(f"{SHOP}:CARELESS")
     (file,) = Path(".chaos").iterdir()
     said = chaos("show", str(file))
@@ -103,14 +103,14 @@ def test_show_tells_a_recorded_failure_once_more(chaos: Chaos) -> None:
     assert json.loads(chaos("show", str(file), "--output", "json").out)["scenario"] == f"{SHOP}:CARELESS"
 
 
-def test_show_describes_a_bare_tape(chaos: Chaos) -> None:
+def test_show_describes_a_bare_tape(chaos: Command) -> None:
     Tape(seed=3, deviations={"schedule": {4: 1}}).write("tape.json")
     said = chaos("show", "tape.json")
     assert said.code == 0
     assert "seed 3, 1 choices" in said.out and "schedule  4: 1" in said.out
 
 
-def test_results_are_kept_gone_on_from_and_shown(chaos: Chaos) -> None:
+def test_results_are_kept_gone_on_from_and_shown(chaos: Command) -> None:
     options = (f"{SHOP}:GOOD", f"{SHOP}:CARELESS", "--failures", "0", "--resume", "results.jsonl")
     first = chaos(*options, "--seeds", "5")
     more = chaos(*options, "--seeds", "8", "--no-shrink")
@@ -121,7 +121,7 @@ def test_results_are_kept_gone_on_from_and_shown(chaos: Chaos) -> None:
     assert json.loads(chaos("show", "results.jsonl", "--output", "json").out)["runs"] == 16
 
 
-def test_results_of_one_seed_that_differ_between_files_are_told(chaos: Chaos) -> None:
+def test_results_of_one_seed_that_differ_between_files_are_told(chaos: Command) -> None:
     for file in ("one.jsonl", "two.jsonl"):
         assert chaos(f"{SHOP}:GOOD", "--seeds", "3", "--resume", file).code == 0
     same = chaos("show", "one.jsonl", "two.jsonl")
@@ -136,7 +136,7 @@ def test_results_of_one_seed_that_differ_between_files_are_told(chaos: Chaos) ->
     )
 
 
-def test_one_seed_is_run_as_it_is_in_a_campaign(chaos: Chaos) -> None:
+def test_one_seed_is_run_as_it_is_in_a_campaign(chaos: Command) -> None:
     found = json.loads(chaos(f"{SHOP}:CARELESS", "--output", "json", "--no-shrink").out)
     seed = found["failures"][0]["seed"]
     alone = json.loads(chaos(f"{SHOP}:CARELESS", "--seed", str(seed), "--output", "json", "--no-shrink").out)
@@ -144,12 +144,12 @@ def test_one_seed_is_run_as_it_is_in_a_campaign(chaos: Chaos) -> None:
     assert alone["failures"][0]["digest"] == found["failures"][0]["digest"]
 
 
-def test_a_seed_may_be_a_word(chaos: Chaos) -> None:
+def test_a_seed_may_be_a_word(chaos: Command) -> None:
     assert chaos(f"{SHOP}:GOOD", "--seed", "monday").code == 0
     assert chaos(f"{SHOP}:GOOD", "--seed", "monday", "--seeds", "3").code == ExitCode.USAGE
 
 
-def test_json_says_everything_and_nothing_else_is_on_stdout(chaos: Chaos) -> None:
+def test_json_says_everything_and_nothing_else_is_on_stdout(chaos: Command) -> None:
     said = chaos(f"{SHOP}:BROKEN", "--output", "json")
     found = json.loads(said.out)
     assert "a scenario that talks" in said.err
@@ -160,7 +160,7 @@ def test_json_says_everything_and_nothing_else_is_on_stdout(chaos: Chaos) -> Non
     assert found["failed_runs"] == 1 and found["scenarios"] == [f"{SHOP}:BROKEN"]
 
 
-def test_junit_has_a_case_for_every_scenario(chaos: Chaos) -> None:
+def test_junit_has_a_case_for_every_scenario(chaos: Command) -> None:
     said = chaos(f"{SHOP}:GOOD", f"{SHOP}:CARELESS", "--junit", "j.xml", "--failures", "1")
     (suite,) = ElementTree.parse("j.xml").getroot()
     cases = {case.get("name"): case for case in suite}
@@ -171,7 +171,7 @@ def test_junit_has_a_case_for_every_scenario(chaos: Chaos) -> None:
     assert failure.text is not None and said.last_line in failure.text
 
 
-def test_a_page_shows_the_failure_or_the_run_that_passed(chaos: Chaos) -> None:
+def test_a_page_shows_the_failure_or_the_run_that_passed(chaos: Command) -> None:
     assert chaos(f"{SHOP}:CARELESS", "--html", "failed.html").code == ExitCode.SAFETY
     assert chaos(f"{SHOP}:GOOD", "--seed", "3", "--html", "passed.html").code == 0
     failed, passed = Path("failed.html").read_text("utf-8"), Path("passed.html").read_text("utf-8")
@@ -180,7 +180,7 @@ def test_a_page_shows_the_failure_or_the_run_that_passed(chaos: Chaos) -> None:
     assert chaos(f"{SHOP}:GOOD", "--seed", "3", "--html", "no/such/folder.html").code == ExitCode.USAGE
 
 
-def test_a_state_that_was_never_reached_fails_the_campaign_unless_that_is_allowed(chaos: Chaos) -> None:
+def test_a_state_that_was_never_reached_fails_the_campaign_unless_that_is_allowed(chaos: Command) -> None:
     said = chaos(f"{SHOP}:NEVER", "--seeds", "3", "--junit", "j.xml")
     assert said.code == ExitCode.LIVENESS
     assert "never reached: pigs fly" in said.out
@@ -190,28 +190,28 @@ def test_a_state_that_was_never_reached_fails_the_campaign_unless_that_is_allowe
     assert chaos(f"{SHOP}:NEVER", "--seed", "1").code == 0
 
 
-def test_faults_can_be_replaced(chaos: Chaos) -> None:
+def test_faults_can_be_replaced(chaos: Command) -> None:
     assert chaos(f"{SHOP}:CARELESS", "--faults", "none", "--seeds", "10").code == 0
     Path("plan.json").write_text(json.dumps({"rates": {"worker_crash_before_call": 200_000}}))
     for plan in ("worker_crash_before_call=200000", "plan.json"):
         assert chaos(f"{SHOP}:QUIET", "--faults", plan, "--seeds", "40").code == ExitCode.SAFETY
 
 
-def test_code_that_ends_the_process_does_not_end_the_campaign(chaos: Chaos) -> None:
+def test_code_that_ends_the_process_does_not_end_the_campaign(chaos: Command) -> None:
     said = chaos(f"{SHOP}:LEAVING", "--seeds", "2", "--failures", "0")
     assert said.code == ExitCode.HARNESS
     assert "SystemExit: 0" in said.out and "2 runs, 2 failed" in said.out
     assert said.last_line == f"repeat with: temporal-do chaos {SHOP}:LEAVING --seed 0"
 
 
-def test_branches_that_no_run_took_are_named_with_their_line(chaos: Chaos) -> None:
+def test_branches_that_no_run_took_are_named_with_their_line(chaos: Command) -> None:
     said = chaos("tests.explore.worlds:CHOOSY", "--strategy", "coverage", "--seeds", "2")
     assert said.code == 0
     (line,) = [line for line in said.out.splitlines() if "never said" in line]
     assert re.search(r'no run took the branch \S*worlds\.py:\d+->\d+ \(if found == "never said":\)$', line)
 
 
-def test_two_processes_find_what_one_finds(chaos: Chaos) -> None:
+def test_two_processes_find_what_one_finds(chaos: Command) -> None:
     options = (f"{SHOP}:CARELESS", "--seeds", "6", "--failures", "0", "--no-shrink", "--output", "json")
     one, two = (json.loads(chaos(*options, "--jobs", jobs).out) for jobs in "12")
     assert [each["digest"] for each in one["failures"]] == [each["digest"] for each in two["failures"]]
@@ -239,7 +239,7 @@ def test_ctrl_c_ends_all_processes_keeps_the_results_and_says_so(tmp_path: Path)
     assert results.read_text().endswith("}\n")
 
 
-def test_shards_share_the_seeds(chaos: Chaos) -> None:
+def test_shards_share_the_seeds(chaos: Command) -> None:
     parts = [
         json.loads(chaos(f"{SHOP}:GOOD", "--seeds", "5", "--shard", part, "--output", "json").out)
         for part in ("1/2", "2/2")
@@ -247,12 +247,12 @@ def test_shards_share_the_seeds(chaos: Chaos) -> None:
     assert [part["runs"] for part in parts] == [3, 2]
 
 
-def test_every_strategy_with_an_end_or_without_can_be_asked_for(chaos: Chaos) -> None:
+def test_every_strategy_with_an_end_or_without_can_be_asked_for(chaos: Command) -> None:
     for strategy in ("swarm", "double_run"):
         assert chaos(f"{SHOP}:GOOD", "--strategy", strategy, "--seeds", "2").code == 0
 
 
-def test_a_budget_of_time_ends_the_campaign(chaos: Chaos) -> None:
+def test_a_budget_of_time_ends_the_campaign(chaos: Command) -> None:
     said = chaos(f"{SHOP}:GOOD", "--budget", "0.2s", "--output", "json")
     assert said.code == 0
     assert 1 <= json.loads(said.out)["runs"] < 1000
@@ -289,19 +289,19 @@ def test_a_budget_of_time_ends_the_campaign(chaos: Chaos) -> None:
         ("show", "gone.json"),
     ],
 )
-def test_mistakes_exit_with_2_and_one_line(chaos: Chaos, words: tuple[str, ...]) -> None:
+def test_mistakes_exit_with_2_and_one_line(chaos: Command, words: tuple[str, ...]) -> None:
     said = chaos(*words)
     assert said.code == ExitCode.USAGE
     assert said.out == ""
     assert "Traceback" not in said.err and said.err.count("\n") <= 20
 
 
-def test_a_module_means_all_its_scenarios(chaos: Chaos) -> None:
+def test_a_module_means_all_its_scenarios(chaos: Command) -> None:
     found = json.loads(chaos(SHOP, "--seeds", "1", "--failures", "0", "--output", "json").out)
     assert len(found["scenarios"]) == 9
 
 
-def test_progress_is_one_line_and_only_on_a_terminal(chaos: Chaos, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_is_one_line_and_only_on_a_terminal(chaos: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     shown: list[str] = []
     monkeypatch.setattr(Line, "show", lambda self, text: shown.append(text))
     chaos(f"{SHOP}:GOOD", "--seeds", "4")

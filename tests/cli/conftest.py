@@ -2,61 +2,29 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
 
-import attrs
 import pytest
 
-from temporal_do.cli.main import main
 from temporal_do.sim import Simulation
+from tests.command import Command, command_line, inside
 from tests.replay import app
 from tests.replay.conftest import history_text
-
-
-@attrs.frozen
-class Outcome:
-    """What a command said."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def last_line(self) -> str:
-        """The last line of the report."""
-        return self.out.rstrip().splitlines()[-1]
-
-
-Command = Callable[..., Outcome]
 
 
 @pytest.fixture
 def command(capsys: pytest.CaptureFixture[str]) -> Command:
     """Run the command line in this process."""
-
-    def run(*words: str) -> Outcome:
-        capsys.readouterr()
-        code = main(list(words))
-        said = capsys.readouterr()
-        return Outcome(int(code), said.out, said.err)
-
-    return run
+    return command_line(capsys)
 
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty project, which is the current directory. Its modules are forgotten afterwards."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    before = set(sys.modules)
-    yield tmp_path
-    for name in sorted(set(sys.modules) - before):
-        file = getattr(sys.modules[name], "__file__", None) or ""
-        if file.startswith(str(tmp_path)):
-            del sys.modules[name]
+    with inside(tmp_path, monkeypatch):
+        yield tmp_path
 
 
 @pytest.fixture

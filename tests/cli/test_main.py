@@ -12,7 +12,7 @@ import pytest
 from temporal_do.cli import main as frame
 from temporal_do.cli.exit_codes import MEANINGS, ExitCode
 from temporal_do.cli.terminal import Progress
-from tests.cli.conftest import Command
+from tests.command import Command
 
 
 def test_the_version_is_shown(command: Command) -> None:

@@ -12,7 +12,7 @@ from textwrap import dedent
 
 import pytest
 
-from tests.cli.conftest import Command
+from tests.command import Command
 from tests.tidy.rules.source import ROOT
 
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from textwrap import dedent
 
-import attrs
 import pytest
 
 from temporal_do.cli import edge_making
-from temporal_do.cli.main import main
 from temporal_do.edge_adapter.tooling.init import initialize
 from temporal_do.edge_adapter.tooling.project import Project, open_project
+from tests.command import Command, command_line, inside
 
 APP = """
     from temporal_do.runtime import Temporal, Worker, WorkflowContext
@@ -37,29 +35,10 @@ APP = """
 """
 
 
-@attrs.frozen
-class Outcome:
-    """What a command said."""
-
-    code: int
-    out: str
-    err: str
-
-
-Command = Callable[..., Outcome]
-
-
 @pytest.fixture
 def command(capsys: pytest.CaptureFixture[str]) -> Command:
-    """Run the command line in this process."""
-
-    def run(*words: str) -> Outcome:
-        capsys.readouterr()
-        code = main(["edge", *words])
-        said = capsys.readouterr()
-        return Outcome(int(code), said.out, said.err)
-
-    return run
+    """Run ``temporal-do edge`` in this process."""
+    return command_line(capsys, "edge")
 
 
 @pytest.fixture
@@ -68,13 +47,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     root = tmp_path / "my-shop"
     root.mkdir()
     (root / "app.py").write_text(dedent(APP).lstrip())
-    monkeypatch.chdir(root)
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    before = set(sys.modules)
-    yield root
-    for name in sorted(set(sys.modules) - before):
-        if (getattr(sys.modules[name], "__file__", None) or "").startswith(str(tmp_path)):
-            del sys.modules[name]
+    with inside(root, monkeypatch):
+        yield root
 
 
 @pytest.fixture

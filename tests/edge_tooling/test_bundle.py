@@ -14,7 +14,7 @@ from temporal_do.edge_adapter.tooling.errors import EdgeProjectError
 from temporal_do.edge_adapter.tooling.jsonc import read_jsonc
 from temporal_do.edge_adapter.tooling.project import Project, open_project
 from temporal_do.edge_adapter.tooling.sizes import measure
-from tests.edge_tooling.conftest import Command
+from tests.command import Command
 from tests.tidy.rules.source import ROOT
 
 Open = Callable[[], Project]

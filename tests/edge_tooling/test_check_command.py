@@ -15,7 +15,7 @@ from temporal_do.edge_adapter.tooling import deploy
 from temporal_do.edge_adapter.tooling.deploy import DeployToolError, find_deploy_tool, find_node
 from temporal_do.edge_adapter.tooling.platform.errors import EdgeUnavailableError
 from temporal_do.edge_adapter.tooling.project import Project
-from tests.edge_tooling.conftest import Command
+from tests.command import Command
 
 pytestmark = pytest.mark.usefixtures("packages")
 Open = Callable[[], Project]

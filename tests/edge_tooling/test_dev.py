@@ -19,7 +19,7 @@ from temporal_do.edge_adapter.tooling.platform import EdgePlatformError, QueueCo
 from temporal_do.edge_adapter.tooling.project import Project
 from temporal_do.edge_adapter.tooling.secrets_file import read_secrets
 from temporal_do.runtime import Temporal, WorkflowContext
-from tests.edge_tooling.conftest import Command
+from tests.command import Command
 
 Open = Callable[[], Project]
 START_SECONDS = 60

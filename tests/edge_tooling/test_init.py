@@ -15,7 +15,7 @@ from temporal_do.edge_adapter.tooling.errors import EdgeProjectError
 from temporal_do.edge_adapter.tooling.init import InitializedFile, Outcome, check_reachable, initialize
 from temporal_do.edge_adapter.tooling.jsonc import read_jsonc
 from temporal_do.edge_adapter.tooling.secrets_file import read_secrets
-from tests.edge_tooling.conftest import Command
+from tests.command import Command
 
 
 def _init(root: Path, **options: object) -> dict[str, Outcome]:

@@ -12,7 +12,7 @@ from temporal_do.edge_adapter.tooling.errors import EdgeProjectError
 from temporal_do.edge_adapter.tooling.platform.install import PYTHON_LOCK
 from temporal_do.edge_adapter.tooling.project import Project
 from temporal_do.edge_adapter.tooling.requirements import install_requirements
-from tests.edge_tooling.conftest import Command
+from tests.command import Command
 
 
 def _wheel(folder: Path, tag: str = "py3-none-any", *, requires: str = "") -> Path:

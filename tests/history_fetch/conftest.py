@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
-import attrs
 import pytest
 
-from temporal_do.cli.main import main
 from temporal_do.edge_adapter.remote import RemoteHost
 from temporal_do.runtime.errors import WorkflowFailureError
+from tests.command import Command, command_line
 from tests.http_api.app import temporal as application
 from tests.http_api.server import Server
 
@@ -19,30 +18,11 @@ STRANGE = "../Böse: id?"
 """The workflow id of the run that failed."""
 
 
-@attrs.frozen
-class Outcome:
-    """What a command said."""
-
-    code: int
-    out: str
-    err: str
-
-
-Command = Callable[..., Outcome]
-
-
 @pytest.fixture
 def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
     """Run ``temporal-do history fetch`` in this process, with the token in the environment."""
     monkeypatch.setenv("TEMPORAL_DO_TOKEN", TOKEN)
-
-    def run(*words: str) -> Outcome:
-        capsys.readouterr()
-        code = main(list(words))
-        said = capsys.readouterr()
-        return Outcome(int(code), said.out, said.err)
-
-    return run
+    return command_line(capsys)
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,8 @@ import pytest
 from temporal_do.cli.exit_codes import ExitCode
 from temporal_do.edge_adapter.remote import RemoteHost
 from temporal_do.runtime.history import check_history, read_history_file
-from tests.history_fetch.conftest import STRANGE, TOKEN, Command, Outcome
+from tests.command import Command, Outcome
+from tests.history_fetch.conftest import STRANGE, TOKEN
 from tests.http_api.app import temporal as application
 from tests.http_api.server import Server
 

@@ -28,7 +28,7 @@ from temporal_do.runtime.errors import HostError, InvalidArgumentError
 from temporal_do.runtime.history import History
 from temporal_do.runtime.messages.workflow import ReadHistory
 from temporal_do.sim import Simulation
-from tests.history_fetch.conftest import Command
+from tests.command import Command
 
 RUNS = 3 * AT_ONCE
 temporal = Temporal(namespace="far")

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from temporal_do.cli.exit_codes import ExitCode
+from tests.command import Command, Outcome
 from tests.history_fetch.canaries import contents
-from tests.history_fetch.conftest import Command, Outcome
 from tests.tidy.rules.source import ROOT
 
 FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
