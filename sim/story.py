@@ -17,10 +17,11 @@ from urllib.parse import unquote
 import attrs
 
 from .scenario import Kind, RunResult
-from .story_slice import Causes, choose
+from .story_slice import FAULTS_MAX, Causes, choose
 from .story_words import ROUTINE, Run, Words, event_name, runs_of, short
 from .timeline_text import cut, duration_text, fit, plain, width_of
 from .trace import Step, Trace
+from .verdict import WORKLOAD
 
 if TYPE_CHECKING:
     from .simulation import Simulation
@@ -33,7 +34,11 @@ EVENTS_WHOLE_MAX = 24
 HISTORIES_MAX = 2
 _VIOLATIONS_MAX = 3
 _MESSAGE_LINES_MAX = 24
+_WRONG_LINES_MAX = 4
+_LINES_MAX = 2
 _NAME_WIDTH = 26
+_NEAR_MAX = 6
+"""What a fault struck is at most so many steps away from it."""
 _TONES = {"✗": "31", "†": "31", "?": "33", "●": "36", "→": "", "←": "", "◷": "34", "·": "2"}
 _VERDICTS = {
     Kind.SAFETY: "a promise was broken",
@@ -125,6 +130,12 @@ class _Telling:
                     shown = run if word == run.run_id else latest[run.key]
                     named[shown.run_id] = min(at, named.get(shown.run_id, at))
         found = sorted(named, key=lambda run_id: named[run_id])
+        if not found and any(violation.checker == WORKLOAD for violation in self.result.violations):
+            # The workload sees the end, wherever it went wrong: what a fault struck is the better guess.
+            strokes = [number for number in range(self.first, self.total) if self._kind(number) == "fault"]
+            onward = self.causes.onward_from(strokes[:FAULTS_MAX])
+            near = sorted((far, number) for number, far in onward.items() if far <= _NEAR_MAX)
+            found = list(dict.fromkeys(self._runs_at([number for _, number in near])))[:HISTORIES_MAX]
         if not found:
             found = list(dict.fromkeys(self._runs_at(self.roots)))
         if not found:
@@ -217,14 +228,8 @@ class _Telling:
     def _wrapped(self, line: str) -> Iterator[str]:
         """A line of a message, broken where it is too wide."""
         indent = "    " + " " * (len(line) - len(line.lstrip()))
-        text = plain(line.strip())
-        room = max(self.width - len(indent), 20)
-        while width_of(text) > room:
-            at = text.rfind(" ", 0, room)
-            at = at if at > room // 3 else room
-            yield indent + cut(text[:at], room)
-            text = text[at:].strip()
-        yield indent + text
+        for part in _broken(plain(line.strip()), max(self.width - len(indent), 20)):
+            yield indent + part
 
     def _what_happened(self) -> Iterator[str]:
         if not self.shown:
@@ -252,12 +257,16 @@ class _Telling:
                 what = f"once more {what}"
             room = self.width - at_width - name_width - 6
             shown_at = "" if at == last_at else at
+            wrong = mark in "✗!"
+            told = _broken(what, room, _WRONG_LINES_MAX if wrong else _LINES_MAX)
             yield (
                 f" {self._paint(' ' * (at_width - width_of(shown_at)) + shown_at, '2')} "
                 f" {self._paint(fit('' if again else who, name_width), '1')} "
                 f"{self._paint(mark, '1;31' if mark == '!' else _TONES.get(mark, ''))} "
-                f"{self._paint(cut(what, room), '31' if mark in '✗!' else '')}"
+                f"{self._paint(told[0], '31' if wrong else '')}"
             ).rstrip()
+            for line in told[1:]:
+                yield " " * (self.width - room) + self._paint(line, "31" if wrong else "")
             last_at, last_who = at, who
 
     def _at(self, step: Step) -> str:
@@ -326,6 +335,17 @@ class _Telling:
 
     def _paint(self, text: str, tone: str) -> str:
         return f"\x1b[{tone}m{text}\x1b[0m" if self.colour and tone and text.strip() else text
+
+
+def _broken(text: str, room: int, lines_max: int = _MESSAGE_LINES_MAX) -> list[str]:
+    """``text`` in lines of at most ``room`` columns, at least one."""
+    lines: list[str] = []
+    while width_of(text) > room and len(lines) < lines_max - 1:
+        at = text.rfind(" ", 0, room)
+        at = at if at > room // 3 else room
+        lines.append(cut(text[:at], room))
+        text = text[at:].strip()
+    return [*lines, cut(text, room)]
 
 
 def _start_of(steps: Sequence[Step]) -> int:

@@ -8,9 +8,10 @@ choosing reads nothing but the trace. Must not import: the simulation.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from .story_workers import Workers
 from .trace import Step
 
 UNSHOWN = frozenset(("load", "alarm_done", "reply", "ack", "put_blob", "get_blob", "worker", "phase"))
@@ -19,6 +20,8 @@ UNSHOWN = frozenset(("load", "alarm_done", "reply", "ack", "put_blob", "get_blob
 _EFFECTS = frozenset(("dead", "lost", "redeliver", "drop", "alarm_lost"))
 FAULTS_MAX = 16
 """If more faults than this struck, only those are shown that what went wrong follows from."""
+_BACKGROUND_MAX = 8
+"""Where faults led to what went wrong, so many of the steps that led there as well."""
 
 
 class Causes:
@@ -42,8 +45,12 @@ class Causes:
         self._queued: dict[Any, int] = {}
         self._given: dict[Any, int] = {}
         self._task: dict[str, int] = {}
+        self._workers = Workers(whole=first == 0)
+        self._given_up: dict[str, int] = {}
+        """Key of an activity -> the step at which the worker died that had it in hand."""
         self._last_fault = -1
         for number, step in enumerate(steps, first):
+            self._workers.heard(number, step)
             found = getattr(self, f"_{step[0]}_", self._other_)(number, step)
             self.of.append(tuple(sorted({cause for cause in found if cause is not None and cause < number})))
 
@@ -64,6 +71,16 @@ class Causes:
                         depth[cause] = depth[number] + 1
                         following.append(cause)
             level = following
+        return depth
+
+    def onward_from(self, roots: Iterable[int]) -> dict[int, int]:
+        """Every step that follows from one of ``roots`` -> how many steps away."""
+        depth = dict.fromkeys(roots, 0)
+        for number in range(min(depth, default=self.first), self.first + len(self.of)):
+            if number not in depth:
+                before = [depth[cause] for cause in self.causes(number) if cause in depth]
+                if before:
+                    depth[number] = 1 + min(before)
         return depth
 
     # --- one method per kind of step ---
@@ -91,7 +108,11 @@ class Causes:
 
     def _alarm_(self, number: int, step: Step) -> Iterable[int | None]:
         self._turn[step[2]] = number
-        return (self._commit.get(step[2]), self._fault_of(step[2], number))
+        return (
+            self._commit.get(step[2]),
+            self._fault_of(step[2], number),
+            self._given_up.get(step[2]),
+        )
 
     def _commit_(self, number: int, step: Step) -> Iterable[int | None]:
         self._commit[step[2]] = number
@@ -109,7 +130,14 @@ class Causes:
 
     def _dead_(self, number: int, step: Step) -> Iterable[int | None]:
         self._dead[step[2]] = number
-        return (self._fault_of(step[2], number) or self._just_before(number), self._turn.get(step[2]))
+        in_hand = self._workers.in_hand(step)
+        if in_hand is not None and hasattr(in_hand[1][5], "activity_key"):
+            self._given_up[in_hand[1][5].activity_key] = number
+        return (
+            self._fault_of(step[2], number) or self._just_before(number),
+            self._turn.get(step[2]),
+            in_hand[0] if in_hand is not None else None,
+        )
 
     def _fault_(self, number: int, step: Step) -> Iterable[int | None]:
         self._fault[step[3]] = self._last_fault = number
@@ -126,7 +154,8 @@ class Causes:
         receiver = getattr(step[5], "activity_key", None)
         if receiver is not None:
             self._task[receiver] = number
-        return (self._queued.get(name), earlier, self._fault_of(step[2], number))
+        gone = self._given_up.pop(receiver, None) if receiver is not None else None
+        return (self._queued.get(name), earlier, self._fault_of(step[2], number), gone)
 
     def _redeliver_(self, number: int, step: Step) -> Iterable[int | None]:
         name = (step[2], step[3])
@@ -159,38 +188,63 @@ def choose(
 ) -> list[int]:
     """The numbers of the steps that are shown, in order, at most ``shown_max``.
 
-    First what broke, then the faults and what they did, then what led there, the nearest first; of these,
-    steps at ``places`` (keys of objects) before others.
+    First what broke, then the faults and what they did, then what came of that on the way to what broke, the
+    nearest to the faults first; then what else led there, the nearest first. Of these, steps at ``places``
+    (keys of objects) come before others. What came of faults that are not known to have led there is shown
+    if no fault is.
     """
     first = causes.first
     roots = [root for root in roots if first <= root < first + len(steps)]
     depth = causes.back_from(roots)
-    all_faults = [number for number, step in enumerate(steps, first) if step[0] in ("fault", "storm")]
-    if len(all_faults) <= FAULTS_MAX:
-        faults = all_faults
-    else:
-        near = [number for number in all_faults if number in depth or set(steps[number - first][2:]) & places]
-        faults = sorted(near, key=lambda number: (depth.get(number, len(steps)), -number))[:FAULTS_MAX]
-    struck = frozenset(faults)
+    struck = _faults(steps, causes, depth, places)
+    strokes = {
+        number
+        for number, step in enumerate(steps, first)
+        if number in struck or (step[0] in _EFFECTS and struck.intersection(causes.causes(number)))
+    }
+    onward = causes.onward_from(strokes)
+    led = depth if depth.keys() & strokes else onward
+    beginnings = {cause for number in strokes for cause in causes.causes(number)}
+    opened: dict[str, int] = {}
+    for number, step in enumerate(steps, first):
+        if step[0] == "call" and step[3] in places:
+            opened.setdefault(step[3], number)
     ranked: list[tuple[tuple[int, int, int], int]] = []
     for number, step in enumerate(steps, first):
-        kind = step[0]
+        beside = 0 if places.intersection(step[2:4]) else 1
+        near = depth.get(number, len(steps))
         if number in roots:
-            rank = 0
-        elif number in struck:
-            rank = 1
-        elif kind in _EFFECTS and struck.intersection(causes.causes(number)):
-            rank = 2
-        elif kind == "call" and causes.repeats.get(number) is not None and number in depth:
-            rank = 2
-        elif number not in depth or _says_nothing(causes, number, step):
+            ranked.append(((0, 0, 0), number))
+        elif number in strokes:
+            ranked.append(((1 if number in struck else 2, 0, near), number))
+        elif step[0] == "call" and causes.repeats.get(number) is not None and number in depth:
+            ranked.append(((2, 0, near), number))
+        elif _says_nothing(causes, number, step):
             continue
-        else:
-            rank = 4
-        beside = 0 if rank < 4 or places.intersection(step[2:4]) else 1
-        ranked.append(((rank, beside, depth.get(number, len(steps))), number))
+        elif (number in beginnings and step[0] == "consume") or opened.get(step[3]) == number:
+            ranked.append(((2, 0, near), number))
+        elif number in onward and number in led:
+            ranked.append(((3, beside, onward[number]), number))
+        elif number in depth:
+            ranked.append(((4, beside, near), number))
     ranked.sort(key=lambda each: (each[0], -each[1]))
-    return _without_idle_alarms(sorted(number for _, number in ranked[:shown_max]), steps, causes, roots)
+    came = any(rank[0] == 3 for rank, _ in ranked)
+    background = [number for rank, number in ranked if rank[0] == 4]
+    chosen = [number for rank, number in ranked if rank[0] < 4]
+    chosen = [*chosen[: shown_max - 2], *background[: _BACKGROUND_MAX if came else shown_max]]
+    return _without_idle_alarms(sorted(chosen[:shown_max]), steps, causes, roots)
+
+
+def _faults(
+    steps: Sequence[Step], causes: Causes, depth: Mapping[int, int], places: frozenset[str]
+) -> frozenset[int]:
+    """The faults that are shown: all, or of many those that have to do with it."""
+    first = causes.first
+    found = [number for number, step in enumerate(steps, first) if step[0] in ("fault", "storm")]
+    if len(found) > FAULTS_MAX:
+        near = [number for number in found if number in depth or set(steps[number - first][2:]) & places]
+        found = sorted(near, key=lambda number: (depth.get(number, len(steps)), -number))[:FAULTS_MAX]
+    return frozenset(found)
 
 
 def _without_idle_alarms(

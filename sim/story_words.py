@@ -16,6 +16,7 @@ from ..runtime.durations import format_duration
 from ..runtime.history import EventType, HistoryEvent
 from ..runtime.keys import ACTIVITY, HISTORY, TASK_QUEUE, TIMER, VISIBILITY, WORKFLOW
 from .fault_table import FAULTS
+from .story_workers import Workers
 from .timeline_text import plain
 from .trace import Step
 
@@ -120,8 +121,9 @@ def _row_name(table: str, key: Any, row: Any) -> str:
 class Words:
     """Names and lines for one run's steps."""
 
-    def __init__(self, runs: Mapping[str, Run]) -> None:
+    def __init__(self, runs: Mapping[str, Run], *, whole: bool = True) -> None:
         self._runs = runs
+        self._workers = Workers(whole=whole)
         self._activities: dict[tuple[str, str], str] = {}
         self._calls: dict[int, tuple[str, str, Any]] = {}
         for run in runs.values():
@@ -134,6 +136,8 @@ class Words:
         """Take note of a step; every one, in order."""
         if step[0] == "call":
             self._calls[step[4]] = (step[2], step[3], step[5])
+        else:
+            self._workers.heard(0, step)
 
     def name(self, key: str) -> str:
         """Who ``key`` is."""
@@ -237,7 +241,10 @@ class Words:
         return self.name(step[2]), "✗", f"its alarm is lost: {short(step[4])}"
 
     def _dead_(self, step: Step) -> tuple[str, str, str]:
-        return self.name(step[2]), "†", f"loses its memory ({step[4]})"
+        in_hand = self._workers.in_hand(step)
+        if in_hand is None:
+            return self.name(step[2]), "†", f"loses its memory ({step[4]})"
+        return self.name(step[2]), "†", f"dies with the {self.message(in_hand[1][5])} in hand"
 
     def _fault_(self, step: Step) -> tuple[str, str, str]:
         return self.name(step[3]), "✗", f"FAULT {step[2]}: {_WHAT.get(step[2], '')}".rstrip(": ")

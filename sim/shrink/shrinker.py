@@ -24,6 +24,7 @@ from .candidate import Group, Size, size_of
 from .cut_tail import cut_tail
 from .delete_chunks import delete_chunks
 from .drop_groups import drop_groups
+from .keep_one import keep_one
 from .lower_values import lower_values
 from .merge_items import merge_items
 from .move_earlier import move_earlier
@@ -140,7 +141,7 @@ def _shrink(trial: Trial) -> bool:
             merge_items(trial)
             lower_values(trial)
             move_earlier(trial)
-            if trial.best.key == before:
+            if trial.best.key == before and not keep_one(trial):
                 return True
     except OutOfLimits:
         return False

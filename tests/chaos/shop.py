@@ -82,6 +82,23 @@ async def careless(sim: Simulation) -> None:
     assert len(book) == 1, f"order 7 was charged {len(book)} times"
 
 
+async def two_at_once(sim: Simulation) -> None:
+    book: list[int] = []
+
+    def charge_again(amount: int) -> str:
+        book.append(amount)
+        return "charged"
+
+    sim.run(worker)
+    sim.mock_activity("charge", charge_again)
+    first = await temporal.start_workflow(order, workflow_id="order-1", args=[1], request_id="first")
+    await sim.sleep("1h")
+    second = await temporal.start_workflow(order, workflow_id="order-2", args=[2], request_id="second")
+    await first.result()
+    await second.result()
+    assert sorted(book) == [1, 2], f"it charged {sorted(book)}"
+
+
 async def stuck(sim: Simulation) -> None:
     sim.run(worker)
     handle = await temporal.start_workflow(waits, workflow_id="waiting-1", request_id="once")
@@ -118,6 +135,7 @@ async def leaving(sim: Simulation) -> None:
 
 GOOD = scenario("good", good)
 CARELESS = scenario("careless", careless)
+TWO_AT_ONCE = scenario("two at once", two_at_once)
 STUCK = scenario("stuck", stuck, FaultPlan())
 CHANGING = scenario("changing", changing, FaultPlan())
 BROKEN = scenario("broken", broken)

@@ -7,7 +7,7 @@ import re
 import attrs
 import pytest
 
-from temporal_do.sim import Simulation
+from temporal_do.sim import FaultPlan, Simulation, Tape
 from temporal_do.sim.runner import run_and_keep
 from temporal_do.sim.scenario import Kind, RunResult, Violation
 from temporal_do.sim.story import outline, render_story
@@ -34,7 +34,8 @@ def test_it_tells_the_faults_and_what_led_to_the_end_in_order_with_virtual_times
 ) -> None:
     story = _story(double_charge, width=200)
     told = story.split("What mattered")[1].split("History of")[0]
-    assert re.search(r"worker +✗ FAULT worker_crash_\w+_call: a worker process dies", told)
+    assert re.search(r"^ +✗ FAULT worker_crash_\w+_call: a worker process dies", told, re.MULTILINE)
+    assert re.search(r"^ +† dies with the task of charge of order-7 in hand$", told, re.MULTILINE)
     in_order = (
         "start workflow 'order'",
         "records 10 ActivityTaskScheduled charge",
@@ -49,6 +50,29 @@ def test_it_tells_the_faults_and_what_led_to_the_end_in_order_with_virtual_times
         assert at >= 0, f"{words!r} is missing or too early in\n{told}"
         at += len(words)
     assert re.search(r"^ *\+2 d ", told, re.MULTILINE)
+
+
+def test_it_is_about_the_workflow_that_the_fault_struck_not_the_one_that_ended_last() -> None:
+    dies_before_it_reports = Tape(
+        seed=0,
+        deviations={"worker:worker": {1: 1}},
+        faults=FaultPlan(rates={"worker_crash_before_call": 1}).to_json(),
+    )
+    result, simulation = run_and_keep(shop.TWO_AT_ONCE, tape=dies_before_it_reports)
+    assert result.violations[0].message == "AssertionError: it charged [1, 1, 2]"
+    story = render_story(result, simulation)
+    told, history = story.split("What mattered")[1].split("History of")
+    assert history.startswith(" order-1 (order)")
+    assert told.count("takes the task of charge of order-1") == 2
+    assert "dies with the task of charge of order-1 in hand" in told
+    assert "takes the task of charge of order-2" not in told
+
+
+def test_what_does_not_fit_goes_on_in_the_next_line(double_charge: Failed) -> None:
+    lines = _story(double_charge, width=70).splitlines()
+    at = next(number for number, line in enumerate(lines) if "FAULT" in line)
+    told = " ".join(line.strip() for line in lines[at : at + 4])
+    assert re.search(r"worker_crash_before_call: a worker process dies before a call it wanted to make", told)
 
 
 def test_it_leaves_out_what_has_nothing_to_do_with_it(double_charge: Failed) -> None:

@@ -17,6 +17,7 @@ from temporal_do.sim.shrink.candidate import Candidate, Deviation, Group, group_
 from temporal_do.sim.shrink.cut_tail import cut_tail
 from temporal_do.sim.shrink.delete_chunks import delete_chunks
 from temporal_do.sim.shrink.drop_groups import drop_groups
+from temporal_do.sim.shrink.keep_one import keep_one
 from temporal_do.sim.shrink.lower_values import lower_values
 from temporal_do.sim.shrink.merge_items import merge_items
 from temporal_do.sim.shrink.move_earlier import move_earlier
@@ -69,6 +70,21 @@ def _has(*items: Any) -> Condition:
 
 
 MANY = {"schedule": {n: 1 + n % 3 for n in range(64)}, "commit:a": dict.fromkeys(range(20), 2)}
+
+
+def test_one_fault_that_is_enough_at_another_place_replaces_several() -> None:
+    enough = Deviation("worker:worker", 3, 1)
+    several = {"worker:worker": {5: 1}, "delivery:a": {0: 3}, "commit:a": {1: 2}}
+
+    def fails(candidate: Candidate) -> bool:
+        return candidate.items == (enough,) or len(candidate.items) == 3
+
+    trial = _trial(_tape(several), fails)
+    delete_chunks(trial, Group.FAULT, Group.DETAIL)
+    assert len(trial.best.items) == 3
+    assert keep_one(trial)
+    assert trial.best.items == (enough,)
+    assert not keep_one(trial)
 
 
 def test_groups_that_play_no_part_go_at_once() -> None:
