@@ -20,18 +20,17 @@ import pytest
 from temporal_do.edge_adapter.cloudflare import names
 from temporal_do.edge_adapter.remote import ExternalWorker, RemoteHost
 from temporal_do.edge_adapter.tooling.platform import (
-    EdgeUnavailableError,
     LocalEdge,
     Platform,
     QueueConsumer,
     WorkerConfig,
     engine_folders,
-    install_platform,
 )
 from temporal_do.edge_adapter.tooling.platform.config import LOCAL_FLAGS
 from temporal_do.runtime import Temporal, Worker, WorkflowStatus
 from temporal_do.runtime.errors import TemporalError
 from temporal_do.runtime.history import read_history
+from tests.on_workerd import platform_or_skip
 
 from .app import flows
 
@@ -88,11 +87,7 @@ class Client:
 
 @pytest.fixture(scope="module")
 def platform() -> Platform:
-    """The platform; the tests that need it are skipped where it cannot be had."""
-    try:
-        return asyncio.run(install_platform())
-    except EdgeUnavailableError as error:
-        pytest.skip(str(error).splitlines()[0])
+    return platform_or_skip()
 
 
 def running(platform: Platform, folder: Path, **variables: str) -> Iterator[Client]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import subprocess
 import sys
@@ -10,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from temporal_do.edge_adapter.tooling.platform import EdgeUnavailableError, install_platform
 from tests.edge_host.conftest import APP
+from tests.on_workerd import platform_or_skip
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = "approved_order_is_paid or crashes_in_the_middle or two_shops or cannot_be_shipped"
@@ -30,10 +29,7 @@ async def test_an_order_is_charged(sim):
 
 @pytest.fixture(scope="module", autouse=True)
 def platform() -> None:
-    try:
-        asyncio.run(install_platform())
-    except EdgeUnavailableError as error:
-        pytest.skip(str(error).splitlines()[0])
+    platform_or_skip()
 
 
 def run(folder: Path, *arguments: str) -> str:

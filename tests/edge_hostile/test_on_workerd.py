@@ -3,26 +3,21 @@ as it says."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 
 import httpx
 import pytest
 
-from temporal_do.edge_adapter.tooling.platform import EdgeUnavailableError, install_platform
 from tests.cloudflare.test_worker import TOKEN, Client, running
 from tests.http_api import test_openapi
+from tests.on_workerd import platform_or_skip
 
 pytestmark = pytest.mark.soak
 
 
 @pytest.fixture(scope="module")
 def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    try:
-        platform = asyncio.run(install_platform())
-    except EdgeUnavailableError as error:
-        pytest.skip(str(error).splitlines()[0])
-    for client in running(platform, tmp_path_factory.mktemp("edge"), WAIT_SECONDS="0.05"):
+    for client in running(platform_or_skip(), tmp_path_factory.mktemp("edge"), WAIT_SECONDS="0.05"):
         headers = {"authorization": f"Bearer {TOKEN}"}
         with httpx.Client(base_url=client.edge.url, headers=headers, timeout=30) as http:
             for workflow_id in test_openapi.SEEDED:

@@ -11,14 +11,13 @@ import httpx
 import pytest
 
 from temporal_do.edge_adapter.tooling.platform import (
-    EdgeUnavailableError,
     LocalEdge,
     Platform,
     QueueConsumer,
     WorkerConfig,
     engine_folders,
-    install_platform,
 )
+from tests.on_workerd import platform_or_skip
 
 WORKER = Path(__file__).parent / "worker"
 
@@ -57,11 +56,7 @@ class Client:
 
 @pytest.fixture(scope="session")
 def platform() -> Platform:
-    """The platform, fetched when it is not there; the tests that need it are skipped where it cannot be."""
-    try:
-        return asyncio.run(install_platform())
-    except EdgeUnavailableError as error:
-        pytest.skip(str(error).splitlines()[0])
+    return platform_or_skip()
 
 
 @pytest.fixture(scope="module")

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 
 import pytest
 
-from temporal_do.edge_adapter.tooling.platform import EdgeUnavailableError, Platform, install_platform
+from temporal_do.edge_adapter.tooling.platform import Platform
+from tests.on_workerd import platform_or_skip
 
 from .shop import build
 
 
 @pytest.fixture(scope="session")
 def platform() -> Platform:
-    try:
-        return asyncio.run(install_platform())
-    except EdgeUnavailableError as error:
-        pytest.skip(str(error).splitlines()[0])
+    return platform_or_skip()
 
 
 @pytest.fixture(scope="session")

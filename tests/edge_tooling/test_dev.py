@@ -15,11 +15,12 @@ from pathlib import Path
 import pytest
 
 from temporal_do.edge_adapter.tooling.dev import crons_of, local_config, new_lines
-from temporal_do.edge_adapter.tooling.platform import EdgePlatformError, QueueConsumer, install_platform
+from temporal_do.edge_adapter.tooling.platform import QueueConsumer
 from temporal_do.edge_adapter.tooling.project import Project
 from temporal_do.edge_adapter.tooling.secrets_file import read_secrets
 from temporal_do.runtime import Temporal, WorkflowContext
 from tests.command import Command
+from tests.on_workerd import platform_or_skip
 
 Open = Callable[[], Project]
 START_SECONDS = 60
@@ -135,10 +136,7 @@ class _Session:
 @pytest.fixture
 def session(folder: Path) -> Iterator[Callable[[], _Session]]:
     """Starts sessions; skips where the platform is not to be had."""
-    try:
-        asyncio.run(install_platform())
-    except EdgePlatformError as error:
-        pytest.skip(f"needs the platform's binary: {error}")
+    platform_or_skip()
     started: list[_Session] = []
 
     def start() -> _Session:

@@ -12,10 +12,10 @@ import pytest
 from examples.shop.pace import use_pace
 from temporal_do.cli.exit_codes import ExitCode
 from temporal_do.cli.main import main
-from temporal_do.edge_adapter.tooling.platform import EdgeUnavailableError, install_platform
 from tests.edge_shop.customers import gets_tea, is_broke
 from tests.edge_shop.shop import QUICK, TOKEN, build, open_shop
 from tests.history_fetch.canaries import contents
+from tests.on_workerd import platform_or_skip
 
 WORKER = "examples.shop.worker"
 
@@ -24,6 +24,7 @@ def test_histories_of_a_deployed_shop_are_fetched_and_replay(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("TEMPORAL_DO_TOKEN", TOKEN)
+    platform = platform_or_skip()
     plain, redacted = tmp_path / "plain", tmp_path / "redacted"
 
     async def command(*words: str) -> tuple[int, str]:
@@ -32,10 +33,6 @@ def test_histories_of_a_deployed_shop_are_fetched_and_replay(
         return code, capsys.readouterr().out
 
     async def work() -> None:
-        try:
-            platform = await install_platform()
-        except EdgeUnavailableError as error:
-            pytest.skip(str(error).splitlines()[0])
         build(platform, tmp_path / "bundle")
         async with open_shop(platform, tmp_path / "bundle", tmp_path / "state") as shop:
             people = (gets_tea, is_broke)
