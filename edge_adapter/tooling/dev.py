@@ -27,26 +27,25 @@ def local_config(project: Project, out: Path, secrets: Mapping[str, str]) -> Wor
     entry = project.entry
     variables = view.get("vars")
     plain: dict[str, Any] = {} if variables is None else variables.plain()
-    date = view.get("compatibility_date")
-    flags = [text for each in _items(view, "compatibility_flags") if (text := each.text())]
+    flags = [text for each in view.items("compatibility_flags") if (text := each.text())]
     return WorkerConfig(
-        name=_text(project.config, "name") or "worker",
+        name=project.config.text("name") or "worker",
         main=out / SOURCE / (entry.name if entry is not None else ""),
         folders={"": out / SOURCE, VENDORED: out / VENDORED},
         vendored=False,
         durable_objects=_pairs(view, ("durable_objects", "bindings"), "name", "class_name"),
         queue_producers=_pairs(view, ("queues", "producers"), "binding", "queue"),
-        queue_consumers=[_consumer(each) for each in _items(view, "queues", "consumers")],
+        queue_consumers=[_consumer(each) for each in view.items("queues", "consumers")],
         r2_buckets=_pairs(view, ("r2_buckets",), "binding", "bucket_name"),
         vars={**plain, **secrets},
-        compatibility_date=(date.text() if date is not None else None) or COMPATIBILITY_DATE,
+        compatibility_date=view.text("compatibility_date") or COMPATIBILITY_DATE,
         compatibility_flags=[*flags, LOCAL_ONLY_FLAG],
     )
 
 
 def crons_of(project: Project) -> list[str]:
     """The cron expressions of the configuration, which nothing fires on a laptop."""
-    return [text for each in _items(project.view(), "triggers", "crons") if (text := each.text())]
+    return [text for each in project.view().items("triggers", "crons") if (text := each.text())]
 
 
 def stamps_of(project: Project, bundle: Bundle, secrets: Path) -> Stamps:
@@ -78,16 +77,6 @@ def new_lines(log: Path, position: int) -> tuple[list[str], int]:
     return complete.decode(errors="replace").split("\n"), position + len(complete) + 1
 
 
-def _items(view: ConfigView, *path: str) -> list[Node]:
-    node = view.get(*path)
-    return [] if node is None else node.items()
-
-
-def _text(node: Node, key: str) -> str | None:
-    found = node.get(key)
-    return None if found is None else found.text()
-
-
 def _number(node: Node, key: str) -> int | None:
     found = node.get(key)
     value = None if found is None else found.value
@@ -99,18 +88,18 @@ def _pairs(view: ConfigView, path: tuple[str, ...], key: str, value: str) -> dic
 
 
 def _each_pair(view: ConfigView, path: tuple[str, ...], key: str, value: str) -> Iterator[tuple[str, str]]:
-    for node in _items(view, *path):
-        name, target = _text(node, key), _text(node, value)
+    for node in view.items(*path):
+        name, target = node.text(key), node.text(value)
         if name and target:
             yield name, target
 
 
 def _consumer(node: Node) -> QueueConsumer:
     return QueueConsumer(
-        queue=_text(node, "queue") or "",
+        queue=node.text("queue") or "",
         max_batch_size=_number(node, "max_batch_size"),
         max_batch_timeout_s=_number(node, "max_batch_timeout"),
         max_retries=_number(node, "max_retries"),
         retry_delay_s=_number(node, "retry_delay"),
-        dead_letter_queue=_text(node, "dead_letter_queue"),
+        dead_letter_queue=node.text("dead_letter_queue"),
     )

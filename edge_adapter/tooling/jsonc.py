@@ -60,13 +60,15 @@ class Node:
                 node = node.value[part] if inside else None
         return node
 
-    def items(self) -> list[Node]:
-        """The elements of a list; of anything else, none."""
-        return list(self.value) if isinstance(self.value, list) else []
+    def items(self, *path: str | int) -> list[Node]:
+        """The elements of the list at ``path`` below this one, or of this one; of anything else, none."""
+        node = self.get(*path)
+        return list(node.value) if node is not None and isinstance(node.value, list) else []
 
-    def text(self) -> str | None:
-        """The value, if it is a string."""
-        return self.value if isinstance(self.value, str) else None
+    def text(self, *path: str | int) -> str | None:
+        """The string at ``path`` below this one, or this one; None: there is no string."""
+        node = self.get(*path)
+        return node.value if node is not None and isinstance(node.value, str) else None
 
     def plain(self) -> Any:
         """The value without places."""

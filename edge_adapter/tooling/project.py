@@ -68,8 +68,7 @@ class Project:
     @property
     def entry(self) -> Path | None:
         """The file that ``main`` names, if it names one; it may not exist."""
-        main = self.config.get("main")
-        text = None if main is None else main.text()
+        text = self.config.text("main")
         return None if not text else self.root / text
 
     @property
@@ -96,6 +95,16 @@ class ConfigView:
             if first in _NOT_INHERITED:
                 return None
         return self.top.get(*path)
+
+    def items(self, *path: str | int) -> list[Node]:
+        """The elements of the list at ``path``; of anything else, none."""
+        node = self.get(*path)
+        return [] if node is None else node.items()
+
+    def text(self, *path: str | int) -> str | None:
+        """The string at ``path``, or None."""
+        node = self.get(*path)
+        return None if node is None else node.text()
 
     def line(self, *path: str | int) -> int:
         """The line of the Node at ``path``, or of the nearest one above it."""

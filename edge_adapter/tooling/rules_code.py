@@ -29,8 +29,7 @@ from .worker_shape import (
 
 def entry_file(subject: Subject) -> Iterator[Said]:
     """``main`` names a Python file that is there."""
-    node = subject.view.get("main")
-    text = None if node is None else node.text()
+    text = subject.view.text("main")
     line = subject.view.line("main")
     if not text:
         yield Said(line, "there is no main, the file of the entry", "run 'temporal-do edge init MODULE'")
@@ -137,8 +136,7 @@ def token(subject: Subject) -> Iterator[Said]:
             f"vars: {TOKEN} stands here in plain text, and would be shown on the dashboard",
             f"remove it; set it with: npx wrangler secret put {TOKEN}",
         )
-    required = subject.view.get("secrets", "required")
-    if TOKEN not in [each.text() for each in ([] if required is None else required.items())]:
+    if TOKEN not in [each.text() for each in subject.view.items("secrets", "required")]:
         yield Said(
             subject.view.line("secrets", "required"),
             f"secrets: {TOKEN} is not required: a deploy without it goes through, and refuses every request",

@@ -56,8 +56,7 @@ def keys_once(subject: Subject) -> Iterator[Said]:
 
 def name(subject: Subject) -> Iterator[Said]:
     """The Worker's name."""
-    node = subject.view.get("name")
-    text = None if node is None else node.text()
+    text = subject.view.text("name")
     if text is None:
         yield Said(subject.view.line("name"), "the Worker has no name", 'add "name": "my-worker"')
     elif problem := problem_with_name(text):
@@ -66,8 +65,7 @@ def name(subject: Subject) -> Iterator[Said]:
 
 def compatibility_date(subject: Subject) -> Iterator[Said]:
     """The date decides which Python runs."""
-    node = subject.view.get("compatibility_date")
-    text = None if node is None else node.text()
+    text = subject.view.text("compatibility_date")
     line = subject.view.line("compatibility_date")
     fix = f'write "compatibility_date": "{COMPATIBILITY_DATE}"'
     if text is None:
@@ -84,9 +82,8 @@ def compatibility_date(subject: Subject) -> Iterator[Said]:
 
 def compatibility_flags(subject: Subject) -> Iterator[Said]:
     """The flags that switch Python on, and those that spoil it."""
-    node = subject.view.get("compatibility_flags")
     line = subject.view.line("compatibility_flags")
-    flags = [] if node is None else [(each.text(), each.line) for each in node.items()]
+    flags = [(each.text(), each.line) for each in subject.view.items("compatibility_flags")]
     there = [flag for flag, _ in flags]
     for wanted, without in COMPATIBILITY_FLAGS:
         if wanted not in there:
@@ -101,7 +98,7 @@ def compatibility_flags(subject: Subject) -> Iterator[Said]:
 def object_bindings(subject: Subject) -> Iterator[Said]:
     """Every class has its binding, under the name the host knows."""
     line = subject.view.line("durable_objects", "bindings")
-    bindings = _by(subject.view.get("durable_objects", "bindings"), "name")
+    bindings = _by(subject.view.items("durable_objects", "bindings"), "name")
     for wanted in OBJECT_CLASSES:
         node = bindings.get(wanted.binding)
         member = f'{{"name": "{wanted.binding}", "class_name": "{wanted.name}"}}'
@@ -112,7 +109,7 @@ def object_bindings(subject: Subject) -> Iterator[Said]:
                 f"add {member} to its bindings",
             )
             continue
-        found = _text(node, "class_name")
+        found = node.text("class_name")
         if found != wanted.name:
             yield Said(
                 _line(node, "class_name"),
@@ -129,14 +126,13 @@ def object_bindings(subject: Subject) -> Iterator[Said]:
 
 def migrations(subject: Subject) -> Iterator[Said]:
     """Every class is created with SQLite storage, and stays."""
-    node = subject.view.get("migrations")
     line = subject.view.line("migrations")
-    steps = [] if node is None else node.items()
+    steps = subject.view.items("migrations")
     tags: set[str] = set()
     with_sqlite: set[str] = set()
     wanted = [each.name for each in OBJECT_CLASSES]
     for step in steps:
-        tag = _text(step, "tag")
+        tag = step.text("tag")
         if not tag:
             yield Said(step.line, "migrations: a step has no tag", 'give it a "tag" of its own')
         elif tag in tags:
@@ -144,8 +140,8 @@ def migrations(subject: Subject) -> Iterator[Said]:
                 step.line, f"migrations: the tag {tag!r} is there twice", "give every step its own tag"
             )
         tags.add(tag or "")
-        with_sqlite.update(text for each in _list(step, "new_sqlite_classes") if (text := each.text()))
-        for each in _list(step, "new_classes"):
+        with_sqlite.update(text for each in step.items("new_sqlite_classes") if (text := each.text()))
+        for each in step.items("new_classes"):
             if each.text() in wanted:
                 yield Said(
                     each.line,
@@ -153,7 +149,7 @@ def migrations(subject: Subject) -> Iterator[Said]:
                     "move it to new_sqlite_classes before the first deploy",
                 )
                 with_sqlite.add(str(each.text()))
-        for each in _list(step, "deleted_classes"):
+        for each in step.items("deleted_classes"):
             if each.text() in wanted:
                 yield Said(
                     each.line,
@@ -171,14 +167,13 @@ def migrations(subject: Subject) -> Iterator[Said]:
 
 def queue_producer(subject: Subject) -> Iterator[Said]:
     """The binding through which activity tasks are sent."""
-    producers = subject.view.get("queues", "producers")
-    node = _by(producers, "binding").get(QUEUE_BINDING)
+    node = _by(subject.view.items("queues", "producers"), "binding").get(QUEUE_BINDING)
     line = subject.view.line("queues", "producers")
     if node is None:
         member = f'{{"binding": "{QUEUE_BINDING}", "queue": "{queue_name(_worker(subject))}"}}'
         yield Said(line, f"queues: there is no producer {QUEUE_BINDING}", f"add {member} to producers")
         return
-    if problem := problem_with_name(_text(node, "queue") or ""):
+    if problem := problem_with_name(node.text("queue") or ""):
         yield Said(_line(node, "queue"), f"queues: the name of a queue {problem}", "choose another name")
     delay = _number(node, "delivery_delay")
     if delay is not None and not 0 <= delay <= DELIVERY_DELAY_SECONDS_MAX:
@@ -192,8 +187,8 @@ def queue_producer(subject: Subject) -> Iterator[Said]:
 def queue_consumer(subject: Subject) -> Iterator[Said]:
     """What is sent must be consumed here."""
     queue = _activities_queue(subject)
-    consumers = _consumers(subject)
-    if queue is not None and queue not in [_text(each, "queue") for each in consumers]:
+    consumers = subject.view.items("queues", "consumers")
+    if queue is not None and queue not in [each.text("queue") for each in consumers]:
         yield Said(
             subject.view.line("queues", "consumers"),
             f"queues: nothing consumes {queue!r}, so no activity would ever run",
@@ -204,11 +199,11 @@ def queue_consumer(subject: Subject) -> Iterator[Said]:
 def dead_letters(subject: Subject) -> Iterator[Said]:
     """A message that could not be delivered is kept, and taken up again."""
     queue = _activities_queue(subject)
-    consumers = _consumers(subject)
+    consumers = subject.view.items("queues", "consumers")
     for node in consumers:
-        if queue is None or _text(node, "queue") != queue:
+        if queue is None or node.text("queue") != queue:
             continue
-        dead = _text(node, "dead_letter_queue")
+        dead = node.text("dead_letter_queue")
         proposal = dead_letter_queue_name(_worker(subject))
         if dead is None:
             yield Said(
@@ -230,7 +225,7 @@ def dead_letters(subject: Subject) -> Iterator[Said]:
                 "the Worker knows it",
                 f'name it "{proposal}"',
             )
-        elif dead not in [_text(each, "queue") for each in consumers]:
+        elif dead not in [each.text("queue") for each in consumers]:
             yield Said(
                 _line(node, "dead_letter_queue"),
                 f"queues: nothing consumes the dead_letter_queue {dead!r}; it is emptied after 4 days",
@@ -240,7 +235,7 @@ def dead_letters(subject: Subject) -> Iterator[Said]:
 
 def queue_limits(subject: Subject) -> Iterator[Said]:
     """Settings of consumers stay inside the platform's limits."""
-    for node in _consumers(subject):
+    for node in subject.view.items("queues", "consumers"):
         for setting, least, most in QUEUE_LIMITS:
             member = node.get(setting)
             if member is None or member.value is None:
@@ -252,18 +247,18 @@ def queue_limits(subject: Subject) -> Iterator[Said]:
                     f"queues: {setting} is {member.plain()!r}; the platform takes {least} to {most}",
                     f"write a whole number from {least} to {most}",
                 )
-        if _text(node, "type") == "http_pull":
+        if node.text("type") == "http_pull":
             yield Said(_line(node, "type"), "queues: a pull consumer runs no code here", "remove type")
 
 
 def bucket(subject: Subject) -> Iterator[Said]:
     """Closed histories that are large or kept for ever go to the object store."""
-    node = _by(subject.view.get("r2_buckets"), "binding").get(BUCKET_BINDING)
+    node = _by(subject.view.items("r2_buckets"), "binding").get(BUCKET_BINDING)
     proposal = f'{{"binding": "{BUCKET_BINDING}", "bucket_name": "{bucket_name(_worker(subject))}"}}'
     if node is None:
         line = subject.view.line("r2_buckets")
         yield Said(line, f"r2_buckets: there is no binding {BUCKET_BINDING}", f"add {proposal}")
-    elif problem := problem_with_name(_text(node, "bucket_name") or "", least=3):
+    elif problem := problem_with_name(node.text("bucket_name") or "", least=3):
         yield Said(
             _line(node, "bucket_name"), f"r2_buckets: the name of a bucket {problem}", f"write {proposal}"
         )
@@ -273,9 +268,8 @@ def cron(subject: Subject) -> Iterator[Said]:
     """The sweep that wakes what the platform has forgotten needs a cron trigger."""
     from ...runtime.schedules.cron import parse_cron
 
-    node = subject.view.get("triggers", "crons")
     line = subject.view.line("triggers", "crons")
-    crons = [] if node is None else node.items()
+    crons = subject.view.items("triggers", "crons")
     if not crons:
         yield Said(
             line,
@@ -334,21 +328,15 @@ def all_modules_go_along(subject: Subject) -> Iterator[Said]:
                 f"{key} points out of the bundle folder, where the deploy runs",
                 f"remove {key}; [tool.temporal-do.edge] in pyproject.toml says what goes in",
             )
-    node = subject.view.get("python_modules", "exclude")
-    for each in [] if node is None else node.items():
+    for each in subject.view.items("python_modules", "exclude"):
         text = each.text() or ""
         if any(part in text for part in ("temporal_do", "attr", "croniter", "dateutil", "workers")):
             yield Said(each.line, f"python_modules: {text!r} leaves out what the runtime needs", "remove it")
 
 
-def _by(node: Node | None, key: str) -> dict[str, Node]:
-    """The objects in a list, by the text of their ``key``."""
-    return {text: each for each in ([] if node is None else node.items()) if (text := _text(each, key))}
-
-
-def _text(node: Node, key: str) -> str | None:
-    found = node.get(key)
-    return None if found is None else found.text()
+def _by(nodes: list[Node], key: str) -> dict[str, Node]:
+    """The objects by the text of their ``key``."""
+    return {text: each for each in nodes if (text := each.text(key))}
 
 
 def _number(node: Node, key: str) -> float | None:
@@ -362,25 +350,14 @@ def _line(node: Node, key: str) -> int:
     return node.line if found is None else found.line
 
 
-def _list(node: Node, key: str) -> list[Node]:
-    found = node.get(key)
-    return [] if found is None else found.items()
-
-
 def _quoted(names: list[str]) -> str:
     return "[" + ", ".join(f'"{each}"' for each in names) + "]"
 
 
 def _worker(subject: Subject) -> str:
-    node = subject.view.get("name")
-    return (None if node is None else node.text()) or "my-worker"
+    return subject.view.text("name") or "my-worker"
 
 
 def _activities_queue(subject: Subject) -> str | None:
-    node = _by(subject.view.get("queues", "producers"), "binding").get(QUEUE_BINDING)
-    return None if node is None else _text(node, "queue")
-
-
-def _consumers(subject: Subject) -> list[Node]:
-    node = subject.view.get("queues", "consumers")
-    return [] if node is None else node.items()
+    node = _by(subject.view.items("queues", "producers"), "binding").get(QUEUE_BINDING)
+    return None if node is None else node.text("queue")
