@@ -1,4 +1,4 @@
-"""Histories made by hand, for what the graph should say about them."""
+"""Real histories, and such as are made by hand for what the graph should say about them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,14 @@ from typing import Any
 
 import pytest
 
-from temporal_do.runtime.history import EventType, History, HistoryEvent, attributes_class
+from temporal_do.runtime.history import (
+    EventType,
+    History,
+    HistoryEvent,
+    attributes_class,
+    read_history_file,
+)
+from tests.real_histories import corpus_files, own_files
 
 SECOND = 1_000_000_000
 START = 1_767_225_600 * SECOND
@@ -27,6 +34,12 @@ def make_history(*rows: tuple[str, float, dict[str, Any]], workflow_id: str = "w
             )
         )
     return History(events=tuple(events), workflow_id=workflow_id)
+
+
+@pytest.fixture(scope="session")
+def histories() -> list[tuple[str, History]]:
+    """The names of real histories, and what they hold."""
+    return [(path.name, read_history_file(path)) for path in (*own_files(), *corpus_files())]
 
 
 @pytest.fixture

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 import networkx
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from temporal_do.runtime.history import EventType, History, read_history_file
+from temporal_do.runtime.history import EventType, History
 from temporal_do.sim.causality import (
     CLOSES,
     concurrent,
@@ -22,19 +19,7 @@ from temporal_do.sim.causality import (
     span_ns,
 )
 
-ROOT = Path(__file__).resolve().parents[2]
-CORPUS = Path(os.environ.get("TEMPORAL_DO_HISTORIES") or ROOT / "../shared/histories").resolve()
-FILES = sorted((ROOT / "tests/history/data").glob("*.json")) + sorted(
-    path for path in CORPUS.rglob("*.json") if path.name != "index.json"
-)
 REFERENCES = ("scheduled_event_id", "started_event_id", "initiated_event_id", "accepted_event_id")
-
-
-@pytest.fixture(scope="module")
-def histories() -> list[tuple[str, History]]:
-    if not FILES:
-        pytest.skip("no histories at hand: set TEMPORAL_DO_HISTORIES to their folder")
-    return [(path.name, read_history_file(path)) for path in FILES]
 
 
 def named(events: History, kind: str, **attributes: Any) -> int:

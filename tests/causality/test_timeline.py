@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-from pathlib import Path
 
 import attrs
 import pytest
@@ -20,27 +18,14 @@ from temporal_do.runtime.history import (
     History,
     Payload,
     UserMetadata,
-    read_history_file,
 )
 from temporal_do.sim.timeline import render_timeline, timeline_as_dict
 from temporal_do.sim.timeline_text import cut, duration_text, fit, plain, width_of
 
 from .conftest import SECOND, make_history
 
-ROOT = Path(__file__).resolve().parents[2]
-CORPUS = Path(os.environ.get("TEMPORAL_DO_HISTORIES") or ROOT / "../shared/histories").resolve()
-FILES = sorted((ROOT / "tests/history/data").glob("*.json")) + sorted(
-    path for path in CORPUS.rglob("*.json") if path.name != "index.json"
-)
 ESCAPE = re.compile(r"\x1b\[\d+m")
 DAY = 86_400
-
-
-@pytest.fixture(scope="module")
-def histories() -> list[tuple[str, History]]:
-    if not FILES:
-        pytest.skip("no histories at hand: set TEMPORAL_DO_HISTORIES to their folder")
-    return [(path.name, read_history_file(path)) for path in FILES]
 
 
 @pytest.mark.parametrize("width", [48, 80, 100, 200])

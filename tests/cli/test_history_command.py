@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import pytest
 
 from tests.command import Command
-from tests.tidy.rules.source import ROOT
+from tests.real_histories import corpus_or_skip
 
 
 def test_the_events_can_be_listed(command: Command, project: Path, order_history: str) -> None:
@@ -62,10 +61,7 @@ def test_what_is_no_history_is_a_usage_error(command: Command, project: Path, na
 
 @pytest.mark.parametrize("options", [["--events"], [], ["--output", "json"]], ids=["events", "text", "json"])
 def test_every_real_history_is_shown_or_refused_with_a_reason(command: Command, options: list[str]) -> None:
-    root = Path(os.environ.get("TEMPORAL_DO_HISTORIES") or ROOT / "../shared/histories")
-    files = [path for path in sorted(root.rglob("*.json")) if path.name != "index.json"]
-    if not files:
-        pytest.skip("no recorded histories: set TEMPORAL_DO_HISTORIES to their folder")
+    files = corpus_or_skip()
     listed = 0
     for path in files:
         done = command("history", "show", str(path), *options)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,7 +30,7 @@ from temporal_do.runtime.history import (
 from temporal_do.runtime.records import evolve
 from temporal_do.runtime.redacted import REDACTED, is_redacted
 from tests.history_fetch.canaries import Canaries, contents
-from tests.tidy.rules.source import ROOT
+from tests.real_histories import corpus_or_skip
 
 PSEUDONYMS = Pseudonyms(b"k" * 32)
 
@@ -260,11 +258,8 @@ def test_a_history_without_a_beginning_is_redacted_too() -> None:
 
 
 def test_real_histories_of_other_sdks_stay_readable() -> None:
-    folder = Path(os.environ.get("TEMPORAL_DO_HISTORIES") or ROOT / "../shared/histories")
-    if not folder.is_dir():
-        pytest.skip("no recorded histories: set TEMPORAL_DO_HISTORIES to their folder")
     count = 0
-    for path in sorted(folder.rglob("*.json")):
+    for path in corpus_or_skip():
         try:
             history = read_history_file(path)
         except HistoryReadError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -10,15 +9,13 @@ import pytest
 from temporal_do.runtime import HistoryReadError, NondeterminismError, Temporal, WorkflowContext
 from temporal_do.runtime.history import read_history_file
 from temporal_do.sim import Replayer, ReplayReport, Verdict
-from tests.tidy.rules.source import ROOT
+from tests.real_histories import CORPUS, corpus_or_skip
 
 
 @pytest.fixture(scope="module")
 def folder() -> Path:
-    found = Path(os.environ.get("TEMPORAL_DO_HISTORIES") or ROOT / "../shared/histories")
-    if not found.is_dir():
-        pytest.skip("no recorded histories: set TEMPORAL_DO_HISTORIES to their folder")
-    return found
+    corpus_or_skip()
+    return CORPUS
 
 
 def _types(folder: Path) -> list[str]:
