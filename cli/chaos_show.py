@@ -86,7 +86,8 @@ def _show_run(file: str, found: FailureFile, output: str) -> ExitCode:
         whole |= {"scenario": found.scenario, "violations": [each.message for each in found.violations]}
         print(json.dumps(whole, indent=2, ensure_ascii=False))
         return ExitCode.OK
-    print(f"{found.scenario or 'a run'}: seed {tape.seed}, {deviations} choices, recorded with {tape.engine}")
+    name = found.scenario or found.test or "a run"
+    print(f"{name}: seed {tape.seed}, {deviations} choices, recorded with {tape.engine}")
     labels = sorted(tape.deviations.items())
     for label, values in labels[:_LABELS_MAX]:
         shown = ", ".join(f"{n}: {value}" for n, value in sorted(values.items())[:8])
@@ -94,6 +95,9 @@ def _show_run(file: str, found: FailureFile, output: str) -> ExitCode:
         print(f"    {label}  {shown}{more}")
     if len(labels) > _LABELS_MAX:
         print(f"    and {len(labels) - _LABELS_MAX} more places")
+    if found.test:
+        print(f"repeat with: {shlex.join(['pytest', found.test, '--chaos-tape', file])}")
+        return ExitCode.OK
     if not found.scenario:
         print("The file does not say of which scenario it is: run it with 'chaos SCENARIO --tape'.")
         return ExitCode.OK

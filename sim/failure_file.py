@@ -18,19 +18,24 @@ from .tape import Tape
 
 @attrs.frozen(kw_only=True)
 class FailureFile:
-    """What is in a file. ``scenario`` is "" and ``violations`` empty for a bare tape; ``strict`` is how it
-    was run."""
+    """What is in a file. ``scenario`` is "" and ``violations`` empty for a bare tape; ``test`` is pytest's id
+    of the test that failed, if it was one; ``strict`` is how it was run."""
 
     tape: Tape
     scenario: str = ""
+    test: str = ""
     strict: bool = False
     violations: tuple[Violation, ...] = ()
 
 
-def write_failure(path: str | Path, result: RunResult, *, scenario: str, strict: bool = False) -> None:
-    """Write the tape of ``result``; ``scenario`` is the name under which it is found again."""
+def write_failure(
+    path: str | Path, result: RunResult, *, scenario: str, test: str = "", strict: bool = False
+) -> None:
+    """Write the tape of ``result``; ``scenario`` is the name under which it is found again, ``test`` pytest's
+    id of the test."""
     further: dict[str, Any] = {
         "scenario": scenario,
+        **({"test": test} if test else {}),
         "strict": strict,
         "violations": [
             {**attrs.asdict(violation), "kind": violation.kind.value} for violation in result.violations
@@ -62,6 +67,7 @@ def read_failure(path: str | Path) -> FailureFile:
     return FailureFile(
         tape=tape,
         scenario=str(found.get("scenario", "")),
+        test=str(found.get("test", "")),
         strict=bool(found.get("strict", False)),
         violations=violations,
     )

@@ -25,6 +25,8 @@ LOCATION = "chaos_location"
 MESSAGE = "chaos_message"
 COMMAND = "chaos_command"
 KIND = "chaos_kind"
+WIDTH = 100
+WIDTH_MAX = 140
 _ROOM_MIN = 20
 _ANNOTATES_ALL = "pytest_github_actions_annotate_failures"
 """A plugin that annotates every failed test: with it, ours would be said twice."""
@@ -67,6 +69,14 @@ class Status:
         with nullcontext() if capture is None else capture.global_and_fixture_disabled():
             sys.stdout.write(text)
             sys.stdout.flush()
+
+
+def width_of_report(config: pytest.Config) -> int:
+    """How many columns a story may have: those of the terminal if it goes to one."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if not getattr(reporter, "isatty", False):
+        return WIDTH
+    return min(config.get_terminal_writer().fullwidth, WIDTH_MAX)
 
 
 @contextmanager

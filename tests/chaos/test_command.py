@@ -298,7 +298,7 @@ def test_mistakes_exit_with_2_and_one_line(chaos: Command, words: tuple[str, ...
 
 def test_a_module_means_all_its_scenarios(chaos: Command) -> None:
     found = json.loads(chaos(SHOP, "--seeds", "1", "--failures", "0", "--output", "json").out)
-    assert len(found["scenarios"]) == 9
+    assert len(found["scenarios"]) == 10
 
 
 def test_progress_is_one_line_and_only_on_a_terminal(chaos: Command, monkeypatch: pytest.MonkeyPatch) -> None:
