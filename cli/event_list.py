@@ -11,6 +11,7 @@ from typing import Any
 
 from ..runtime.history import History, HistoryEvent
 from ..runtime.instants import to_datetime
+from ..runtime.texts import event_kind
 
 _NAMING = (
     "activity_id",
@@ -38,11 +39,7 @@ def describe(event: HistoryEvent) -> str:
     summary = event.user_metadata.summary if event.user_metadata else None
     if summary is not None:
         facts.insert(0, summary.data.decode("utf-8", "replace").strip('"'))
-    return " ".join([_kind(event), *facts])
-
-
-def _kind(event: HistoryEvent) -> str:
-    return event.event_type.removeprefix("EVENT_TYPE_").replace("_", " ").title().replace(" ", "")
+    return " ".join([event_kind(event.event_type), *facts])
 
 
 def _text(name: str, value: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
@@ -19,6 +19,7 @@ from .messages.visibility import CountExecutions, ExecutionRecord, ListExecution
 from .policies import WorkflowStatus, choose
 from .records import evolve
 from .search_attributes import decode_search_attributes
+from .texts import pascal_case
 
 if TYPE_CHECKING:
     from .application import Temporal
@@ -124,19 +125,31 @@ async def _ask(temporal: Temporal, shard: int, message: Any, retry_for_ns: int =
     return reply
 
 
+def has_status(*statuses: WorkflowStatus) -> str:
+    """The term of a list filter for runs in one of these states."""
+    return _is_one_of("ExecutionStatus", [pascal_case(each.name) for each in statuses])
+
+
+def has_type(*workflow_types: str) -> str:
+    """The term of a list filter for runs of one of these workflows."""
+    return _is_one_of("WorkflowType", workflow_types)
+
+
+def _is_one_of(attribute: str, values: Sequence[str]) -> str:
+    quoted = ["'" + each.replace("'", "''") + "'" for each in values]
+    return f"{attribute} = {quoted[0]}" if len(quoted) == 1 else f"{attribute} IN ({', '.join(quoted)})"
+
+
 def _narrowed(query: str, status: WorkflowStatus | str | None, workflow_type: str | None) -> str:
     if not isinstance(query, str):
         raise InvalidArgumentError(f"query is a text such as \"ExecutionStatus = 'Running'\", not {query!r}")
     parts = [f"({query})"] if query.strip() else []
     if status is not None:
-        chosen = choose(WorkflowStatus, status, "status")
-        name = "".join(word.capitalize() for word in chosen.name.split("_"))
-        parts.append(f"ExecutionStatus = '{name}'")
+        parts.append(has_status(choose(WorkflowStatus, status, "status")))
     if workflow_type is not None:
         if not isinstance(workflow_type, str):
             raise InvalidArgumentError(f"workflow_type is the name of a workflow, not {workflow_type!r}")
-        escaped = workflow_type.replace("'", "''")
-        parts.append(f"WorkflowType = '{escaped}'")
+        parts.append(has_type(workflow_type))
     return " AND ".join(parts)
 
 

@@ -15,6 +15,7 @@ from urllib.parse import unquote
 from ..runtime.durations import format_duration
 from ..runtime.history import EventType, HistoryEvent
 from ..runtime.keys import ACTIVITY, HISTORY, TASK_QUEUE, TIMER, VISIBILITY, WORKFLOW
+from ..runtime.texts import event_kind
 from .fault_table import FAULTS
 from .story_workers import Workers
 from .timeline_text import plain
@@ -51,7 +52,7 @@ def said(text: str) -> str:
 
 def event_name(event: HistoryEvent) -> str:
     """``ActivityTaskScheduled charge``: the kind of an event and what it is about."""
-    kind = event.event_type.removeprefix("EVENT_TYPE_").replace("_", " ").title().replace(" ", "")
+    kind = event_kind(event.event_type)
     facts = []
     summary = event.user_metadata.summary if event.user_metadata else None
     if summary is not None:

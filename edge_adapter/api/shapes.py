@@ -16,6 +16,7 @@ from typing import Any
 import attrs
 
 from ...runtime.history.scalars import Bad, shape
+from ...runtime.texts import camel_case
 from .kinds import TIME, Kind
 
 
@@ -24,8 +25,7 @@ def json_name(attribute: str, kind: Kind) -> str:
     base = attribute.removesuffix("_ns")
     if kind is TIME and base != attribute and not base.endswith("time"):
         base += "_time"
-    first, *rest = base.split("_")
-    return first + "".join([word.capitalize() for word in rest])
+    return camel_case(base)
 
 
 def attribute_defaults(cls: type[Any]) -> dict[str, Any]:

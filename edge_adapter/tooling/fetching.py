@@ -21,7 +21,7 @@ from ...runtime.errors import WorkflowNotFoundError
 from ...runtime.history import write_history
 from ...runtime.history.events import STATUS_OF_CLOSE
 from ...runtime.instants import to_datetime
-from ...runtime.listing import list_records
+from ...runtime.listing import has_status, has_type, list_records
 from ...runtime.policies import WorkflowStatus, status_word
 from .fetch_folder import RUNNING, Entry, Folder, file_name
 
@@ -50,18 +50,13 @@ class Selection:
         """The list filter that says so."""
         parts = []
         if self.statuses:
-            words = (each.name.title().replace("_", "") for each in self.statuses)
-            parts.append(f"ExecutionStatus IN ({', '.join(map(_quoted, words))})")
+            parts.append(has_status(*self.statuses))
         if self.workflow_types:
-            parts.append(f"WorkflowType IN ({', '.join(map(_quoted, self.workflow_types))})")
+            parts.append(has_type(*self.workflow_types))
         if self.since_ns is not None:
             moment = to_datetime(self.since_ns).isoformat()
-            parts.append(f"(ExecutionStatus = 'Running' OR CloseTime >= '{moment}')")
+            parts.append(f"({has_status(WorkflowStatus.RUNNING)} OR CloseTime >= '{moment}')")
         return " AND ".join(parts)
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 @attrs.frozen(kw_only=True)

@@ -16,6 +16,7 @@ import attrs
 
 from ..errors import invariant
 from ..records import find_record
+from ..texts import camel_case
 from .enums import ENUMS
 from .scalars import (
     Bad,
@@ -80,17 +81,12 @@ def writer_of(name: str) -> Writer:
 # --- messages ---------------------------------------------------------------------------------------------
 
 
-def _json_name(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join([word.capitalize() for word in rest])
-
-
 def _fields(cls: type[Any]) -> list[tuple[str, str, tuple[Reader, Writer | None], Any]]:
     """List (field, JSON key, its codec, its default) of a record's own fields, `unknown` left out."""
     found = []
     for field in cls.__attrs_attrs__:
         if field.name != "unknown":
-            found.append((field.name, _json_name(field.name), _codec(field.type), field.default))
+            found.append((field.name, camel_case(field.name), _codec(field.type), field.default))
     return found
 
 

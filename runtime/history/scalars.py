@@ -14,6 +14,7 @@ from collections.abc import Callable
 from datetime import date
 from typing import Any, Final
 
+from ..texts import pascal_case
 from .enums import ENUMS
 
 _SECOND: Final = 1_000_000_000
@@ -235,8 +236,7 @@ def enum_reader(name: str) -> Callable[[Any], str]:
     table: dict[Any, str] = {}
     for number, member in members.items():
         full = prefix + member if number else ""
-        short = "".join([word.capitalize() for word in member.split("_")])
-        for spelling in (number, prefix + member, member, short):
+        for spelling in (number, prefix + member, member, pascal_case(member)):
             table.setdefault(spelling, full)
 
     def read(value: Any) -> str:

@@ -153,7 +153,7 @@ def test_a_filter_that_is_refused_is_said() -> None:
 
 
 def test_a_type_may_hold_quotes() -> None:
-    assert Selection(workflow_types=("it's",)).query() == "WorkflowType IN ('it''s')"
+    assert Selection(workflow_types=("it's",)).query() == "WorkflowType = 'it''s'"
     assert Selection().query() == ""
 
 
