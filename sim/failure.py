@@ -41,7 +41,8 @@ class Failure:
         """The failure as text; the last line is ``command``."""
         if self.simulation is not None:
             return render_story(self.result, self.simulation, width=width, colour=colour, command=command)
-        lines = [f"{self.result.scenario}, seed {self.result.seed}: {_NOTE}"]
+        note = f": {_NOTE}" if self.result.digest else ""
+        lines = [f"{self.result.scenario}, seed {self.result.seed}{note}"]
         for violation in self.result.violations:
             lines += ["", f"{violation.kind.value}: {violation.checker}", violation.message]
             if violation.location:

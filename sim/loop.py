@@ -247,7 +247,8 @@ class SimulationLoop(DeterministicLoop):
                     task._log_traceback = False
                     message = "Task exception was never retrieved"
                     error = task.exception()
-                    self.call_exception_handler({"message": message, "exception": error, "task": task})
+                    if not isinstance(error, KeyboardInterrupt | SystemExit):  # those were raised as well
+                        self.call_exception_handler({"message": message, "exception": error, "task": task})
         super().close_tasks()
 
     def dismantle(self) -> None:

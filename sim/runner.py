@@ -5,7 +5,7 @@ over. *Liveness*: nothing fails any more; the workload must end, and within ``se
 come to rest (see ``settling``). Faults at exact places are few, so nothing has to be healed for them: they
 strike wherever they are placed, up to the moment when all is at rest. Then the checkers read the trace. What
 goes wrong on the way becomes a Violation and is never raised (see ``verdict``); only BaseExceptions that are
-no errors (KeyboardInterrupt, ...) go through.
+no errors (KeyboardInterrupt, ...) go through. Code that never comes back is interrupted (see ``patience``).
 
 Invariants: a run is a function of (scenario, seed or tape, faults); neither which checkers read it nor
 whether its trace is kept changes its digest.
@@ -27,14 +27,18 @@ from .circles import WINDOW, describe_loop
 from .dismantling import dismantle
 from .errors import BudgetExceeded, SimulationDeadlock
 from .faults import FaultPlan
+from .patience import OutOfPatience, patience
 from .properties import properties_of
 from .scenario import Kind, RunResult, Scenario, Violation
 from .settling import settle
 from .simulation import Simulation
 from .tape import Tape
-from .verdict import violation_of
+from .verdict import location_of, violation_of
 
 _TAIL_KEPT = 10_000
+
+PATIENCE_SECONDS = 30
+"""So much of the processor's time may pass without a step of the run."""
 
 YOUNG_OBJECTS_MAX = 200_000
 """So many new objects may there be in one run before the garbage collector looks at them."""
@@ -168,13 +172,17 @@ def _run(
     punctual = injecting is None
     with simulation:
         properties = properties_of(simulation)
-        error, gave_up = _execute(simulation, scenario)
-        if error is None:
-            try:
-                undone = simulation.execute(settle(simulation, scenario.settle_ns, gave_up=gave_up))
-                settled = not undone
-            except Exception as found:
-                error = found
+        try:
+            with patience(PATIENCE_SECONDS, lambda: simulation.loop.events + len(simulation.trace)):
+                error, gave_up = _execute(simulation, scenario)
+                if error is None:
+                    try:
+                        undone = simulation.execute(settle(simulation, scenario.settle_ns, gave_up=gave_up))
+                        settled = not undone
+                    except Exception as found:
+                        error = found
+        except OutOfPatience as found:
+            return _abandoned(scenario, simulation, found), simulation
         if simulation.platform.faults is not None:
             _heal(simulation)
         problem = error or simulation.take_alert()
@@ -221,6 +229,28 @@ def _run(
         virtual_ns=end_ns - simulation.start_ns,
     )
     return result, simulation
+
+
+def _abandoned(scenario: Scenario, simulation: Simulation, error: OutOfPatience) -> RunResult:
+    """A run that could only be interrupted. It has no digest: where it was interrupted is chance, so it is
+    neither repeated nor shrunk, nor would a checker that replays its workflows come back."""
+    return RunResult(
+        scenario=scenario.name,
+        seed=simulation.seed,
+        tape=simulation.tape,
+        digest="",
+        violations=(
+            Violation(
+                checker="unresponsive",
+                kind=Kind.LIVENESS,
+                message=f"code has taken {PATIENCE_SECONDS} s of the processor's time without giving control "
+                "back: it is in a loop that awaits nothing",
+                location=location_of(error),
+            ),
+        ),
+        stats=simulation.stats,
+        virtual_ns=simulation.platform.now() - simulation.start_ns,
+    )
 
 
 def _execute(simulation: Simulation, scenario: Scenario) -> tuple[Exception | None, bool]:

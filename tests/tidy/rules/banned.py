@@ -79,6 +79,7 @@ class Owner:
 
 # Every entry is a place where the outside world, or an address, is let in on purpose.
 OWNERS: tuple[Owner, ...] = (
+    Owner("cli/api_token.py", ("os.environ",), "the token's way in"),
     Owner("cli/edge_making.py", ("asyncio.run",), "fetching packages is asynchronous, the command is not"),
     Owner(
         "cli/edge_dev.py",
@@ -87,14 +88,14 @@ OWNERS: tuple[Owner, ...] = (
     ),
     Owner(
         "cli/history_fetch.py",
-        ("os.environ", "asyncio.run"),
-        "the token's way in; fetching is asynchronous, the command is not",
+        ("asyncio.run",),
+        "fetching is asynchronous, the command is not",
     ),
     Owner("cli/replay.py", ("time.perf_counter_ns",), "says how long a replay took"),
     Owner(
         "cli/worker.py",
-        ("os.environ", "os.getpid", "platform.node", "signal", "asyncio.run"),
-        "a process of its own: its token, its name, its signals, its loop",
+        ("os.getpid", "platform.node", "signal", "asyncio.run"),
+        "a process of its own: its name, its signals, its loop",
     ),
     Owner("cli/terminal.py", ("os.environ",), "NO_COLOR and TERM decide about colour"),
     Owner(
@@ -162,6 +163,7 @@ OWNERS: tuple[Owner, ...] = (
         ("time.perf_counter_ns", "concurrent.futures", "multiprocessing", "signal"),
         "ends campaigns by the machine's clock and runs cases in processes, which leave Ctrl-C to the first",
     ),
+    Owner("sim/patience.py", ("signal",), "interrupts code that never gives control back, and nothing else"),
     Owner("runtime/activity_watch.py", ("asyncio.sleep",), "heartbeats and leases run on the host's loop"),
     Owner(
         "runtime/connection.py",
