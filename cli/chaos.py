@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -32,6 +31,7 @@ from .chaos_show import show
 from .errors import UsageError
 from .exit_codes import ExitCode
 from .terminal import Progress as Line
+from .terminal import users_output_aside
 
 SEEDS_DEFAULT = 100
 SHOW = "show"
@@ -134,7 +134,7 @@ def _mistakes_are_the_users() -> Iterator[None]:
 
 def _run(arguments: argparse.Namespace) -> int:
     _check_together(arguments)
-    with _users_output_aside():
+    with users_output_aside():
         recorded = read_failure(arguments.tape) if arguments.tape else None
         specs = arguments.scenarios or ([recorded.scenario] if recorded and recorded.scenario else [])
         named = find_all(specs)
@@ -269,10 +269,3 @@ def _examined(
         )
     line.clear()
     return list(found.values())
-
-
-@contextlib.contextmanager
-def _users_output_aside() -> Iterator[None]:
-    """What scenarios print must not end up in the report."""
-    with contextlib.redirect_stdout(sys.stderr):
-        yield

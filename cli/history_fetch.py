@@ -11,7 +11,6 @@ import argparse
 import asyncio
 import json
 import logging
-import os
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -23,6 +22,7 @@ from ..runtime.durations import parse_duration
 from ..runtime.errors import HostError, InvalidArgumentError, NoHostError
 from ..runtime.instants import from_datetime
 from ..runtime.policies import WorkflowStatus
+from .api_token import add_token_arguments, read_token
 from .errors import UsageError
 from .exit_codes import ExitCode
 from .terminal import Paint, Progress, may_colour
@@ -32,19 +32,13 @@ if TYPE_CHECKING:
     from ..edge_adapter.tooling.fetching import FetchReport, Selection
     from .history_redaction import Redaction
 
-TOKEN_VARIABLE = "TEMPORAL_DO_TOKEN"
 STATUSES = tuple(status.name.lower() for status in WorkflowStatus)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the verb."""
     parser.add_argument("--url", required=True, help="where the application's HTTP API is")
-    parser.add_argument(
-        "--token-env",
-        metavar="VARIABLE",
-        default=TOKEN_VARIABLE,
-        help=f"the environment variable that holds the API's token (default: {TOKEN_VARIABLE})",
-    )
+    add_token_arguments(parser)
     parser.add_argument("--namespace", default="default", help="default: default")
     parser.add_argument(
         "--status",
@@ -102,11 +96,7 @@ def _add_redaction(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Fetch, report, and return the exit code. Raises UsageError."""
-    token = os.environ.get(arguments.token_env, "")
-    if not token:
-        raise UsageError(
-            f"no token: set the environment variable {arguments.token_env}, or name another with --token-env"
-        )
+    token = read_token(arguments)
     logging.getLogger("httpx").setLevel(logging.WARNING)
     from ..edge_adapter.remote import ApiError, RemoteHost, UnauthorizedError
     from ..edge_adapter.tooling.fetch_folder import FetchError, Folder

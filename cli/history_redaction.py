@@ -25,6 +25,7 @@ from ..edge_adapter.tooling.fetching import FetchReport, Made
 from ..runtime.errors import NondeterminismError
 from ..runtime.history import History
 from .errors import UsageError
+from .terminal import users_output_aside
 
 KEY_BYTES = 32
 
@@ -112,18 +113,15 @@ class Redaction:
 
 
 def _verdict(specs: list[str], unknown: dict[str, None]) -> Callable[[History], Any]:
-    import contextlib
-    import sys
-
     from ..sim.corpus import Verdict
     from ..sim.replayer import Replayer
     from .loading import load_workflows
 
-    with contextlib.redirect_stdout(sys.stderr):
+    with users_output_aside():
         replayer = Replayer([found for spec in specs for found in load_workflows(spec)])
 
     def verdict(history: History) -> Any:
-        with contextlib.redirect_stdout(sys.stderr):
+        with users_output_aside():
             found = replayer.replay_corpus([history]).histories[0]
         if found.verdict is Verdict.UNREGISTERED:
             unknown[found.workflow_type] = None

@@ -11,7 +11,7 @@ import importlib
 import os
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import ModuleType
 from typing import Any
 
@@ -24,18 +24,39 @@ ACCEPTED = "a Temporal, a Worker, a workflow definition, or a list of these"
 
 def load_workflows(spec: str) -> list[Any]:
     """The Temporals, Workers and definitions that ``spec`` means. Raises UsageError."""
-    module_name, colon, name = spec.partition(":")
-    if not module_name or (colon and not name):
-        raise UsageError(f"--workflows takes MODULE or MODULE:NAME, not {spec!r}")
-    module = import_users_module(module_name, "--workflows takes the name of a module, not of a file")
+    module, name = open_spec(spec, "--workflows")
     if name:
-        return _checked(_attribute(module, name), spec)
+        return _checked(attribute_of(module, name, _names(module)), spec)
     found = list(_in_module(module))
     if not found:
         raise UsageError(
-            f"module {module_name!r} holds no workflows at its top level: there must be {ACCEPTED}"
+            f"module {module.__name__!r} holds no workflows at its top level: there must be {ACCEPTED}"
         )
     return found
+
+
+def open_spec(spec: str, whose: str) -> tuple[ModuleType, str]:
+    """The module of ``MODULE[:NAME]``, imported, and the name, "" if none is given. Raises UsageError, which
+    says that ``whose`` value it is."""
+    module_name, colon, name = spec.partition(":")
+    if not module_name or (colon and not name):
+        raise UsageError(f"{whose} takes MODULE or MODULE:NAME, not {spec!r}")
+    return import_users_module(module_name, f"{whose} takes the name of a module, not of a file"), name
+
+
+def attribute_of(module: ModuleType, name: str, usable: Iterable[str]) -> Any:
+    """What ``name``, which may have dots, means in ``module``. Raises UsageError, which tells the ``usable``
+    names."""
+    value: Any = module
+    for part in name.split("."):
+        try:
+            value = getattr(value, part)
+        except AttributeError:
+            candidates = ", ".join(usable) or "none"
+            raise UsageError(
+                f"module {module.__name__!r} has no {name!r}; usable names in it: {candidates}"
+            ) from None
+    return value
 
 
 def look_here_first() -> str:
@@ -84,19 +105,6 @@ def _place(error: BaseException) -> str:
 
 def _is_ours(file: str) -> bool:
     return file == __file__ or file.startswith("<frozen importlib") or file == importlib.__file__
-
-
-def _attribute(module: ModuleType, name: str) -> Any:
-    value: Any = module
-    for part in name.split("."):
-        try:
-            value = getattr(value, part)
-        except AttributeError:
-            candidates = ", ".join(_names(module)) or "none"
-            raise UsageError(
-                f"module {module.__name__!r} has no {name!r}; usable names in it: {candidates}"
-            ) from None
-    return value
 
 
 def _names(module: ModuleType) -> Iterator[str]:

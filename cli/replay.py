@@ -8,7 +8,6 @@ repeats it.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import shlex
 import sys
@@ -23,7 +22,7 @@ from ..sim.replayer import Replayer
 from .errors import UsageError
 from .exit_codes import ExitCode
 from .loading import load_workflows
-from .terminal import Paint, Progress, may_colour
+from .terminal import Paint, Progress, may_colour, users_output_aside
 
 _OUTCOMES: tuple[tuple[Verdict, ExitCode], ...] = (
     (Verdict.NONDETERMINISM, ExitCode.NONDETERMINISM),
@@ -82,7 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
         begun[0] += 1
         progress.show(f"{begun[0]} replayed, {each.source}")
 
-    with _users_output_aside():
+    with users_output_aside():
         report = replayer.replay_corpus(
             [Path(path) for path in paths],
             require_coverage=arguments.require_coverage,
@@ -111,20 +110,13 @@ def exit_code(report: ReplayReport) -> ExitCode:
 
 
 def _replayer(arguments: argparse.Namespace) -> Replayer:
-    with _users_output_aside():
+    with users_output_aside():
         workflows = [found for spec in arguments.workflows for found in load_workflows(spec)]
     strictness = PRODUCTION if arguments.lenient else STRICT
     try:
         return Replayer(workflows, strictness=strictness, clock=time.perf_counter_ns)
     except InvalidArgumentError as error:
         raise UsageError(str(error)) from None
-
-
-@contextlib.contextmanager
-def _users_output_aside() -> Iterator[None]:
-    """What workflow modules print must not end up in the report."""
-    with contextlib.redirect_stdout(sys.stderr):
-        yield
 
 
 def _lines(report: ReplayReport, paths: Sequence[str], paint: Paint) -> Iterator[str]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from typing import TextIO
 
 _RED, _GREEN, _YELLOW, _RESET = "\x1b[31m", "\x1b[32m", "\x1b[33m", "\x1b[0m"
@@ -24,6 +26,13 @@ def may_colour(stream: TextIO) -> bool:
 def width(default: int = 100) -> int:
     """How many characters fit on a line."""
     return shutil.get_terminal_size((default, 24)).columns
+
+
+@contextmanager
+def users_output_aside() -> Iterator[None]:
+    """What code of the user's prints meanwhile goes to stderr: it must not end up in the report."""
+    with redirect_stdout(sys.stderr):
+        yield
 
 
 class Paint:

@@ -18,14 +18,14 @@ from typing import TYPE_CHECKING
 
 from ..runtime.definitions import Worker
 from ..runtime.errors import HostNotOpenError, InvalidArgumentError, NoHostError, TemporalError
+from .api_token import add_token_arguments, read_token
 from .errors import UsageError
 from .exit_codes import ExitCode
-from .loading import import_users_module
+from .loading import attribute_of, open_spec
 
 if TYPE_CHECKING:
     from ..edge_adapter.remote import ExternalWorker, RemoteHost
 
-TOKEN_VARIABLE = "TEMPORAL_DO_TOKEN"
 ACCEPTED = "a Worker with activities, or a list of them"
 
 
@@ -33,14 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the subcommand."""
     parser.add_argument("worker", metavar="MODULE[:NAME]", help=f"{ACCEPTED}; without NAME: all in MODULE")
     parser.add_argument("--url", required=True, help="where the application's HTTP API is")
-    token = parser.add_mutually_exclusive_group()
-    token.add_argument(
-        "--token-env",
-        metavar="VARIABLE",
-        default=TOKEN_VARIABLE,
-        help=f"the environment variable that holds the API's token (default: {TOKEN_VARIABLE})",
-    )
-    token.add_argument("--token", help="the token itself; other users of the machine can see it")
+    add_token_arguments(parser, on_command_line=True)
     parser.add_argument(
         "--concurrency",
         metavar="N",
@@ -59,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run until a signal comes. Raises UsageError."""
-    token = _token(arguments)
+    token = read_token(arguments)
     workers = load_workers(arguments.worker)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -98,22 +91,16 @@ def run(arguments: argparse.Namespace) -> int:
 
 def load_workers(spec: str) -> list[Worker]:
     """The workers that ``spec`` means. Raises UsageError."""
-    module_name, colon, name = spec.partition(":")
-    if not module_name or (colon and not name):
-        raise UsageError(f"worker takes MODULE or MODULE:NAME, not {spec!r}")
-    module = import_users_module(module_name, "worker takes the name of a module, not of a file")
+    module, name = open_spec(spec, "worker")
     usable = {each: value for each, value in vars(module).items() if _is_usable(value)}
     if not name:
         if not usable:
             raise UsageError(
-                f"module {module_name!r} holds no Worker with activities at its top level: write "
+                f"module {module.__name__!r} holds no Worker with activities at its top level: write "
                 'worker = Worker(task_queue="...", activities=[...])'
             )
         return list(dict.fromkeys(usable.values()))
-    if not hasattr(module, name):
-        names = ", ".join(usable) or "none"
-        raise UsageError(f"module {module_name!r} has no {name!r}; usable names in it: {names}")
-    value = getattr(module, name)
+    value = attribute_of(module, name, usable)
     found = list(value) if isinstance(value, list | tuple) else [value]
     if not found or not all(map(_is_usable, found)):
         without = isinstance(value, Worker)
@@ -124,19 +111,6 @@ def load_workers(spec: str) -> list[Worker]:
 
 def _is_usable(value: object) -> bool:
     return isinstance(value, Worker) and bool(value.activities)
-
-
-def _token(arguments: argparse.Namespace) -> str:
-    if arguments.token is not None:
-        token = str(arguments.token)
-    else:
-        token = os.environ.get(arguments.token_env, "")
-        if not token:
-            raise UsageError(
-                f"no token: set the environment variable {arguments.token_env}, name another with "
-                "--token-env, or give --token"
-            )
-    return token
 
 
 async def _serve(host: RemoteHost, external: list[ExternalWorker]) -> ExitCode:
