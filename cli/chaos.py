@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from ..sim.failure_file import FailureFile, read_failure
 from ..sim.fault_text import parse_faults
 from ..sim.faults import FaultPlan
 from ..sim.runner import run_scenario
+from ..sim.tape import engine_version
 from .chaos_report import Reporting, bar, list_scenarios
 from .chaos_scenarios import Named, find_all
 from .chaos_show import show
@@ -139,9 +141,21 @@ def _run(arguments: argparse.Namespace) -> int:
         specs = arguments.scenarios or ([recorded.scenario] if recorded and recorded.scenario else [])
         named = find_all(specs)
         reporting = Reporting(arguments, named, strict=_is_strict(arguments, recorded))
+        if recorded is not None:
+            _note_what_differs(recorded, named)
         report = _report(arguments, named, recorded, reporting.strict)
         failures = _examined(arguments, named, report, reporting.strict)
     return reporting.tell(report, failures)
+
+
+def _note_what_differs(recorded: FailureFile, named: list[Named]) -> None:
+    """A tape may be run where it was not recorded; what comes of it then may be another run."""
+    this = engine_version()
+    if recorded.tape.engine != this:
+        print(f"note: recorded with version {recorded.tape.engine}, this is {this}", file=sys.stderr)
+    of = recorded.scenario or recorded.test
+    if of and of not in {each.name for each in named}:
+        print(f"note: this is a recorded run of {of}", file=sys.stderr)
 
 
 def _check_together(arguments: argparse.Namespace) -> None:
@@ -216,8 +230,11 @@ def _report(
     if seeds is None and arguments.budget is None and strategy not in ("exhaustive", "pairs"):
         seeds = SEEDS_DEFAULT
     line = Line()
+    last: Progress | None = None
 
     def on_progress(progress: Progress) -> None:
+        nonlocal last
+        last = progress
         line.show(bar(progress))
 
     campaign = Campaign(
@@ -236,6 +253,11 @@ def _report(
     )
     try:
         report = campaign.run()
+    except KeyboardInterrupt:
+        line.clear()
+        if last is not None:
+            _tell_interrupted(last, arguments.resume)
+        raise
     except OSError as error:
         if arguments.resume and error.filename == arguments.resume:
             raise UsageError(f"--resume: {error}") from None
@@ -245,6 +267,13 @@ def _report(
     if single or plan is not None or arguments.allow_unreached or report.failures:
         report = attrs.evolve(report, judges_reach=False)
     return report
+
+
+def _tell_interrupted(last: Progress, resume: str | None) -> None:
+    """What a campaign that is interrupted had come to."""
+    runs = f"{last.done} run{'s' * (last.done != 1)}, {last.failures or 'none'} failed"
+    goes_on = f"; the same command goes on from {resume}" if resume else ""
+    print(f"temporal-do: {runs}{goes_on}", file=sys.stderr)
 
 
 def _examined(

@@ -27,10 +27,9 @@ from ..sim.scenario import Kind, Violation
 from ..sim.timeline_text import cut, duration_text
 from .chaos_annotations import annotate
 from .chaos_scenarios import Named
-from .errors import UsageError
 from .exit_codes import ExitCode
 from .junit import JunitCase, junit_xml
-from .terminal import Paint, may_colour, width
+from .terminal import Paint, drop_output, may_colour, width
 
 SCHEMA = 1
 _BRANCHES_MAX = 20
@@ -86,26 +85,37 @@ class Reporting:
     def __init__(self, arguments: argparse.Namespace, named: Sequence[Named], *, strict: bool) -> None:
         self._arguments = arguments
         self._named = {each.reference: each for each in named}
+        self._unwritten: list[str] = []
         self.strict = strict
 
     def tell(self, report: CampaignReport, failures: Sequence[Failure]) -> ExitCode:
-        """Write the files, print the report, and return the exit code."""
-        arguments = self._arguments
+        """Write the files, print the report, and return the exit code. What cannot be written takes nothing
+        away from the report."""
         code = exit_code(report.violations)
+        try:
+            self._tell(report, failures, code)
+        except BrokenPipeError:
+            drop_output()
+        for problem in self._unwritten:
+            print(f"temporal-do: {problem}", file=sys.stderr)
+        return ExitCode.USAGE if self._unwritten and code == ExitCode.OK else code
+
+    def _tell(self, report: CampaignReport, failures: Sequence[Failure], code: ExitCode) -> None:
+        arguments = self._arguments
         commands = [self._command(failure) for failure in failures]
         if arguments.html:
             self._write_html(report, failures)
         if arguments.junit:
-            _write(arguments.junit, self._junit(report, failures, commands))
+            self._write(arguments.junit, self._junit(report, failures, commands))
         sys.stdout.flush()
         annotate(self._named, report, failures, commands, self._whole_command())
         if arguments.output == "json":
             found = {**self._as_json(report, failures, commands), "exit_code": int(code)}
             print(json.dumps(found, indent=2, ensure_ascii=False))
-            return code
-        for line in self._lines(report, failures, commands, Paint(may_colour(sys.stdout))):
-            print(line)
-        return code
+        else:
+            for line in self._lines(report, failures, commands, Paint(may_colour(sys.stdout))):
+                print(line)
+        sys.stdout.flush()
 
     # --- repeating ---
 
@@ -115,15 +125,10 @@ class Reporting:
         named = self._named[failure.outcome.scenario]
         words = ["temporal-do", "chaos", named.name]
         double = arguments.strategy == "double_run"
+        file = self._record(failure) if failure.repeats and not double and not arguments.tape else None
         if arguments.tape:
             words += ["--tape", arguments.tape]
-        elif failure.repeats and not double:
-            name = named.name.replace(":", "-").replace("/", "-")
-            file = Path(arguments.tapes) / f"{name}-seed{failure.outcome.result.seed}.json"
-            try:
-                write_failure(file, failure.result, scenario=named.name, strict=self.strict)
-            except OSError as error:
-                raise UsageError(f"the failure cannot be written down: {error}") from None
+        elif file is not None:
             words += ["--tape", str(file)]
         else:
             words += ["--seed", str(failure.outcome.result.seed)]
@@ -134,6 +139,18 @@ class Reporting:
         if self.strict:
             words.append("--strict")
         return shlex.join(words)
+
+    def _record(self, failure: Failure) -> Path | None:
+        """The file that the failure is in now; None: it could not be written."""
+        named = self._named[failure.outcome.scenario]
+        name = named.name.replace(":", "-").replace("/", "-")
+        file = Path(self._arguments.tapes) / f"{name}-seed{failure.outcome.result.seed}.json"
+        try:
+            write_failure(file, failure.result, scenario=named.name, strict=self.strict)
+        except OSError as error:
+            self._unwritten.append(f"the failure is not recorded (--tapes says where): {error}")
+            return None
+        return file
 
     def _whole_command(self) -> str:
         """What repeats the whole campaign."""
@@ -275,11 +292,18 @@ class Reporting:
                 seed = int(seed)
             tape = self._arguments.tape
             result, simulation = run_and_keep(scenario, seed=seed, tape=tape, strict=self.strict)
-            _write(file, render(result, simulation))
+            self._write(file, render(result, simulation))
             return
         benign = attrs.evolve(told.result.tape, deviations={})
         other, passing = run_and_keep(scenario, tape=benign, strict=self.strict)
-        _write(file, render(told.result, told.simulation, passing=passing if other.passed else None))
+        page = render(told.result, told.simulation, passing=passing if other.passed else None)
+        self._write(file, page)
+
+    def _write(self, path: str, text: str) -> None:
+        try:
+            Path(path).write_text(text, "utf-8")
+        except OSError as error:
+            self._unwritten.append(f"{path} cannot be written: {error}")
 
 
 def _violation(violation: Violation) -> dict[str, Any]:
@@ -287,10 +311,3 @@ def _violation(violation: Violation) -> dict[str, Any]:
     found["kind"] = violation.kind.value
     found["steps"] = list(violation.steps)
     return found
-
-
-def _write(path: str, text: str) -> None:
-    try:
-        Path(path).write_text(text, "utf-8")
-    except OSError as error:
-        raise UsageError(f"{path} cannot be written: {error}") from None

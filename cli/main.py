@@ -7,6 +7,7 @@ says so, and shows its traceback under ``--debug``. Subcommands are imported whe
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from importlib.metadata import PackageNotFoundError, metadata
 
 from .errors import UsageError
 from .exit_codes import ExitCode, table
+from .terminal import drop_output
 
 COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("replay", ".replay", "replay recorded histories against workflow code"),
@@ -91,6 +93,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with ``argv`` (default: the process's) and return its exit code."""
     parser = make_parser()
     arguments: argparse.Namespace | None = None
+    code = int(ExitCode.OK)
+    _open_closed_streams()
     try:
         arguments = parser.parse_args(argv)
         if arguments.command is None:
@@ -110,19 +114,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"{PROGRAM}: interrupted", file=sys.stderr)
         return ExitCode.INTERRUPTED
     except BrokenPipeError:
-        _drop_output()
-        return ExitCode.OK
+        drop_output()
+        return code
     except Exception as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None:
+            drop_output()
+            print(f"{PROGRAM}: the output cannot be written: {error.strerror}", file=sys.stderr)
+            return code or ExitCode.USAGE
         if arguments is not None and arguments.debug:
             raise
         print(_bug(error), file=sys.stderr)
         return ExitCode.INTERNAL
 
 
-def _drop_output() -> None:
-    """The reader went away (`| head`): keep the interpreter from complaining when it flushes at its end."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
+def _open_closed_streams() -> None:
+    """A caller may have closed them (`>&-`)."""
+    sys.stdout = sys.stdout or open(os.devnull, "w")
+    sys.stderr = sys.stderr or open(os.devnull, "w")
 
 
 def _bug(error: Exception) -> str:

@@ -35,6 +35,12 @@ def users_output_aside() -> Iterator[None]:
         yield
 
 
+def drop_output() -> None:
+    """The reader went away (`| head`): keep the interpreter from complaining when it flushes at its end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+
+
 class Paint:
     """Colours words, or leaves them as they are."""
 

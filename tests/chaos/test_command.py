@@ -20,6 +20,7 @@ from temporal_do.cli.terminal import Progress as Line
 from temporal_do.scenarios import SCENARIOS
 from temporal_do.sim import Tape
 from tests.command import Command, Outcome
+from tests.tidy.rules.source import ROOT
 
 SHOP = "tests.chaos.shop"
 
@@ -235,7 +236,12 @@ def test_ctrl_c_ends_all_processes_keeps_the_results_and_says_so(tmp_path: Path)
         time.sleep(0.1)
     os.killpg(child.pid, signal.SIGINT)
     out, err = child.communicate(timeout=60)  # its processes hold the pipes as long as they live
-    assert (child.returncode, out, err) == (ExitCode.INTERRUPTED, "", "temporal-do: interrupted\n")
+    assert (child.returncode, out) == (ExitCode.INTERRUPTED, "")
+    told, last = err.splitlines()
+    assert re.fullmatch(
+        r"temporal-do: \d+ runs?, none failed; the same command goes on from .*results\.jsonl", told
+    )
+    assert last == "temporal-do: interrupted"
     assert results.read_text().endswith("}\n")
 
 
@@ -294,6 +300,57 @@ def test_mistakes_exit_with_2_and_one_line(chaos: Command, words: tuple[str, ...
     assert said.code == ExitCode.USAGE
     assert said.out == ""
     assert "Traceback" not in said.err and said.err.count("\n") <= 20
+
+
+@pytest.mark.parametrize("option", ["--tapes", "--html", "--junit"])
+def test_what_cannot_be_written_takes_nothing_away_from_the_report(
+    chaos: Command, option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Path, *_: object, **__: object) -> int:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "write_text", refuse)
+    said = chaos(f"{SHOP}:CARELESS", "--seeds", "50", option, str(tmp_path / "there"))
+    assert said.code == ExitCode.SAFETY
+    assert "order 7 was charged 2 times" in said.out
+    assert re.fullmatch(rf"repeat with: temporal-do chaos {SHOP}:CARELESS --seed \d+", said.last_line)
+    assert "Permission denied" in said.err and "bug" not in said.err
+
+
+def test_a_report_that_cannot_be_written_is_the_only_thing_wrong_with_a_good_run(
+    chaos: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "j.xml").mkdir()
+    monkeypatch.setattr("temporal_do.cli.chaos._check_file", lambda option, file: None)
+    said = chaos(f"{SHOP}:GOOD", "--seeds", "1", "--junit", "j.xml")
+    assert said.code == ExitCode.USAGE
+    assert said.out.startswith("ok  ")
+    assert "j.xml cannot be written" in said.err
+
+
+def test_a_tape_of_another_scenario_or_version_is_run_with_a_note(chaos: Command, tmp_path: Path) -> None:
+    chaos(f"{SHOP}:CARELESS", "--seeds", "50")
+    (tape,) = (tmp_path / ".chaos").iterdir()
+    assert "note" not in chaos(f"{SHOP}:CARELESS", "--tape", str(tape)).err
+    tape.write_text(re.sub(r'"engine": "[^"]*"', '"engine": "0.0.1"', tape.read_text()))
+    said = chaos(f"{SHOP}:GOOD", "--tape", str(tape))
+    assert said.code == 0
+    assert f"note: this is a recorded run of {SHOP}:CARELESS\n" in said.err
+    assert "note: recorded with version 0.0.1, this is " in said.err
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [(f"{SHOP}:STUCK", ExitCode.LIVENESS), (f"{SHOP} --failures 0 --output json", ExitCode.NONDETERMINISM)],
+)
+def test_the_exit_code_does_not_depend_on_how_much_is_read(
+    tmp_path: Path, words: str, code: ExitCode
+) -> None:
+    chaos = f"{sys.executable} -m temporal_do.cli chaos {words} --seeds 1 --tapes {tmp_path}"
+    command = f"{{ {chaos}; echo $? >&2; }} | head -c 1"
+    run = subprocess.run(command, shell=True, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert len(run.stdout) == 1
+    assert run.stderr.splitlines()[-1] == str(int(code))
 
 
 def test_a_module_means_all_its_scenarios(chaos: Command) -> None:

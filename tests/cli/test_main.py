@@ -103,6 +103,21 @@ def test_a_reader_that_goes_away_is_no_error(project: Path, order_history: str) 
     assert run.stderr == ""
 
 
+@pytest.mark.parametrize("where", [">&-", "2>&-", ">&- 2>&-"])
+def test_a_closed_stream_is_no_bug(where: str) -> None:
+    command = f"{sys.executable} -m temporal_do.cli chaos --list {where}"
+    run = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is full")
+def test_a_full_disk_is_no_bug() -> None:
+    command = f"{sys.executable} -m temporal_do.cli chaos --list > /dev/full"
+    run = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)
+    assert run.returncode == 2
+    assert run.stderr == "temporal-do: the output cannot be written: No space left on device\n"
+
+
 def test_asking_for_help_imports_no_engine() -> None:
     code = (
         "import sys; from temporal_do.cli.main import main; main(['--version']); "
