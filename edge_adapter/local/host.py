@@ -18,7 +18,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import time
 from collections.abc import Callable, Iterable, Mapping
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Final
@@ -31,6 +30,7 @@ from ...runtime.errors import HostError, HostNotOpenError, InvalidArgumentError
 from ...runtime.lazy_executor import LazyExecutor
 from ...runtime.messages.activity import ACTIVITY_QUEUE
 from ...runtime.messages.workflow import Poke
+from ..machine import Machine
 from .agenda import Ticker
 from .database import MEMORY, Database
 from .objects import Objects
@@ -55,7 +55,7 @@ IDENTITY: Final = "local"
 of the one that was killed."""
 
 
-class LocalHost:
+class LocalHost(Machine):
     """One machine over SQLite; implements runtime.host.Host. Use it as ``async with LocalHost("app.db")``.
 
     ``path``: the database file, made if need be; ``":memory:"`` keeps nothing. ``workers``: what runs here
@@ -109,7 +109,6 @@ class LocalHost:
         self._objects: Objects
         self._ticker: Ticker
         self._queues: dict[str, LocalQueue] = {}
-        self._latest_ns = 0
         self._swept_ns = 0
 
     # --- beginning and end ---
@@ -205,16 +204,6 @@ class LocalHost:
             )
 
     # --- the port ---
-
-    def now(self) -> int:
-        """The machine's time, ns since the Unix epoch; it stands still where the machine's clock is set
-        back."""
-        self._latest_ns = max(self._latest_ns, time.time_ns())
-        return self._latest_ns
-
-    def entropy(self, size: int) -> bytes:
-        """``size`` unpredictable bytes."""
-        return os.urandom(size)
 
     async def call(self, receiver: str, message: Any) -> Any:
         """Deliver ``message`` to the object ``receiver`` and return its reply. Raises HostError."""

@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import time
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
@@ -24,6 +22,7 @@ from ..api.http import write_json
 from ..api.operations import operation_of
 from ..api.problems import ACCESS, ARGUMENT, REFUSAL
 from ..api.table import PREFIX, Operation, Place, write_segment
+from ..machine import Machine
 from .errors import ApiError, UnauthorizedError
 from .wire import Answer, Wire
 
@@ -37,7 +36,7 @@ AGAIN_SECONDS: Final = 0.5
 _SHOWN: Final = 200
 
 
-class RemoteHost:
+class RemoteHost(Machine):
     """An application behind ``url``; implements runtime.host.Host for clients and external workers.
 
     ``token``: the API's bearer token. ``transport`` replaces the network, for tests. Connections are opened
@@ -47,7 +46,6 @@ class RemoteHost:
 
     def __init__(self, url: str, *, token: str, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self._wire = Wire(url, token, transport)
-        self._latest_ns = 0
 
     def __repr__(self) -> str:
         return f"RemoteHost({self._wire.url!r})"
@@ -68,15 +66,6 @@ class RemoteHost:
         await self._wire.close()
 
     # --- the port ---
-
-    def now(self) -> int:
-        """This machine's time, ns since the Unix epoch; it never runs backwards."""
-        self._latest_ns = max(self._latest_ns, time.time_ns())
-        return self._latest_ns
-
-    def entropy(self, size: int) -> bytes:
-        """``size`` unpredictable bytes."""
-        return os.urandom(size)
 
     async def call(self, receiver: str, message: Any) -> Any:
         """Make the request that carries ``message`` to ``receiver``; its reply. Raises HostError."""

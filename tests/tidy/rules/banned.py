@@ -107,8 +107,13 @@ OWNERS: tuple[Owner, ...] = (
     Owner("edge_adapter/local/database.py", ("sqlite3",), "the database of the SQLite host"),
     Owner(
         "edge_adapter/local/host.py",
-        ("time.time_ns", "os.urandom", "concurrent.futures"),
-        "the SQLite host is where the clock, the entropy and the threads of one machine come in",
+        ("concurrent.futures",),
+        "the SQLite host is where the threads of one machine come in",
+    ),
+    Owner(
+        "edge_adapter/machine.py",
+        ("time.time_ns", "os.urandom"),
+        "where the clock and the entropy of one machine come in",
     ),
     Owner("edge_adapter/local/lock.py", ("os.getpid",), "the next process is told who has the database"),
     Owner(
@@ -148,8 +153,8 @@ OWNERS: tuple[Owner, ...] = (
     Owner("edge_adapter/tooling/secrets_file.py", ("secrets",), "draws the token of a new project"),
     Owner(
         "edge_adapter/remote/host.py",
-        ("time.time_ns", "os.urandom", "asyncio.sleep"),
-        "a client's own clock and entropy, and its pause before it asks again",
+        ("asyncio.sleep",),
+        "a client's pause before it asks again",
     ),
     Owner(
         "edge_adapter/remote/worker.py",
