@@ -20,7 +20,6 @@ from temporal_do.runtime.actors.workflow import (
     commands,
     events,
     facts,
-    requests,
     starting,
     tasks,
 )
@@ -44,6 +43,7 @@ from temporal_do.sim.lives import LIVE
 from temporal_do.sim.objects import SimObject, SimObjectHost
 from temporal_do.sim.runner import run_scenario
 
+from . import plants
 from .worlds import scenario
 
 CRASHES = FaultPlan.crashes(60_000)
@@ -128,19 +128,9 @@ def _wrong_cause(patch: pytest.MonkeyPatch) -> None:
     around(patch, facts, "TimerFired", wrap)
 
 
-@planted(4, "an activity's end is recorded again when it is told again", "activities", NETWORK | CRASHES)
-def _recorded_twice(patch: pytest.MonkeyPatch) -> None:
-    def wrap(real: Any) -> Any:
-        def handle(state: Any, message: Any, turn: Any, limits: Any) -> Any:
-            pending = state.get("activity", message.activity_id)
-            reply = real(state, message, turn, limits)
-            if pending is not None:
-                turn.put("activity", message.activity_id, pending)
-            return reply
-
-        return handle
-
-    around(patch, HANDLERS, ActivityResolved, wrap)
+planted(4, "an activity's end is recorded again when it is told again", "activities", NETWORK | CRASHES)(
+    plants.activity_recorded_twice
+)
 
 
 @planted(4, "another end is recorded than the activity came to", "activities")
@@ -158,12 +148,7 @@ def _twice_the_backoff(patch: pytest.MonkeyPatch) -> None:
     around(patch, activity_retry, "backoff_ns", lambda real: lambda *args: real(*args) * 2)
 
 
-@planted(5, "one attempt too many", "activities")
-def _one_too_many(patch: pytest.MonkeyPatch) -> None:
-    def wrap(real: Any) -> Any:
-        return lambda *args, attempt, **options: real(*args, attempt=attempt - 1, **options)
-
-    around(patch, activity, "next_attempt", wrap)
+planted(5, "one attempt too many", "activities")(plants.one_attempt_too_many)
 
 
 def _without_dedupe(real: Any) -> Any:
@@ -258,9 +243,7 @@ def _accepted_and_dropped(patch: pytest.MonkeyPatch) -> None:
     patch.setitem(activity._HANDLERS, "complete", lambda state, message, turn: activity.OK)
 
 
-@planted(12, "a closed run takes signals", "signals")
-def _closed_takes_signals(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(requests, "_find", lambda state, run_id, child_of_run_id="": state.run(run_id))
+planted(12, "a closed run takes signals", "signals")(plants.closed_run_takes_signals)
 
 
 @planted(13, "signals are carried twice", "busy")

@@ -8,14 +8,13 @@ from typing import Any
 import pytest
 
 from temporal_do.runtime.actor import OUTBOX, Ok
-from temporal_do.runtime.actors import ACTORS, activity, activity_retry
+from temporal_do.runtime.actors import ACTORS, activity
 from temporal_do.runtime.actors.workflow import (
     closing,
     command_ends,
     commands,
     completing,
     events,
-    requests,
     resetting,
     starting,
     tasks,
@@ -25,11 +24,12 @@ from temporal_do.runtime.actors.workflow.actor import HANDLERS
 from temporal_do.runtime.commands import ContinueAsNew
 from temporal_do.runtime.history import EventType
 from temporal_do.runtime.messages.visibility import RecordExecution
-from temporal_do.runtime.messages.workflow import ActivityResolved, ChildClosed, SignalWorkflow, StartWorkflow
+from temporal_do.runtime.messages.workflow import ChildClosed, SignalWorkflow, StartWorkflow
 from temporal_do.runtime.records import evolve
 from temporal_do.runtime.shell import Shell
 from temporal_do.sim import FaultPlan
 from temporal_do.sim.objects import SimObjectHost
+from tests.checkers import plants
 
 from .mutant import CALM, CRASHES, NETWORK, QUEUE, mutant
 
@@ -127,9 +127,7 @@ def _buffered_signal_lost(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(module, "flush_buffer", flush)
 
 
-@mutant("a closed run takes signals", "signals", faults=CALM, budget=1)
-def _closed_run_takes_signals(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(requests, "_find", lambda state, run_id, child_of_run_id="": state.run(run_id))
+mutant("a closed run takes signals", "signals", faults=CALM, budget=1)(plants.closed_run_takes_signals)
 
 
 @mutant("continue-as-new drops signals", "busy", faults=CALM, budget=1)
@@ -150,28 +148,10 @@ def _lease_not_fenced(patch: pytest.MonkeyPatch) -> None:
     patch.setitem(activity._HANDLERS, "lease_again", lambda state, message, turn: activity.leased(state))
 
 
-@mutant("one attempt too many", "activities", faults=CALM, budget=1)
-def _one_attempt_too_many(patch: pytest.MonkeyPatch) -> None:
-    real = activity_retry.next_attempt
-
-    def next_attempt(failure: Any, policy: Any, *, attempt: int, **options: Any) -> Any:
-        return real(failure, policy, attempt=attempt - 1, **options)
-
-    patch.setattr(activity, "next_attempt", next_attempt)
-
-
-@mutant("an activity's end is recorded twice", "activities", faults=NETWORK | CRASHES)
-def _recorded_twice(patch: pytest.MonkeyPatch) -> None:
-    real = HANDLERS[ActivityResolved]
-
-    def handle(state: Any, message: Any, turn: Any, limits: Any) -> Any:
-        pending = state.get("activity", message.activity_id)
-        reply = real(state, message, turn, limits)
-        if pending is not None:
-            turn.put("activity", message.activity_id, pending)
-        return reply
-
-    patch.setitem(HANDLERS, ActivityResolved, handle)
+mutant("one attempt too many", "activities", faults=CALM, budget=1)(plants.one_attempt_too_many)
+mutant("an activity's end is recorded twice", "activities", faults=NETWORK | CRASHES)(
+    plants.activity_recorded_twice
+)
 
 
 # --- timers, children, the rest ---
