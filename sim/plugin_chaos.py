@@ -27,6 +27,7 @@ from ..runtime.errors import InvalidArgumentError
 from .errors import TapeError
 from .explore import Campaign, CampaignReport, Outcome, Progress, make_strategy
 from .explore.report import Summary
+from .explore.work import play_case
 from .failure import Failure, examine
 from .failure_file import read_failure, write_failure
 from .fault_text import parse_faults
@@ -34,8 +35,9 @@ from .faults import FaultPlan
 from .plugin_run import async_function, marker_options
 from .plugin_terminal import BRANCH, COMMAND, KIND, LOCATION, MESSAGE, Status, status
 from .runner import run_scenario
-from .scenario import Kind, Scenario
+from .scenario import Kind, RunResult, Scenario
 from .simulation import Simulation
+from .tape import Tape
 
 SEEDS_DEFAULT = 100
 CURRENT: pytest.StashKey[Simulation] = pytest.StashKey()
@@ -244,7 +246,7 @@ def _wanted(item: pytest.Function, scenario: Scenario) -> Wanted:
         seeds=1 if one else seeds,
         budget_ns=None if one else budget_ns,
         first_seed=int(chosen) if number else 0,
-        strategy=options.get("strategy") or ("random" if "faults" in options else "swarm"),
+        strategy=options.get("strategy") or ("swarm" if options.get("faults") is None else "random"),
         strict=bool(options.get("strict", False) or config.getoption("--sim-strict")),
         judges_reach=not one and not options.get("allow_unreached", False),
         tape=config.getoption("--chaos-tape"),
@@ -256,17 +258,23 @@ def _wanted(item: pytest.Function, scenario: Scenario) -> Wanted:
 
 
 def _run(item: pytest.Function, scenario: Scenario, wanted: Wanted, shown: Status) -> CampaignReport:
+    strategy = make_strategy(wanted.strategy)
+    if _options(item).get("faults") is not None and (why := strategy.refuses(scenario.faults)):
+        raise InvalidArgumentError(f"strategy {strategy.name!r} can't use its faults: {why}")
     if wanted.tape is not None or wanted.single is not None:
         summary = Summary([scenario.name])
-        which: dict[str, Any] = {"seed": wanted.single}
         if wanted.tape is not None:
-            which = {"tape": read_failure(_from_invocation(item, wanted.tape)).tape}
-        result = run_scenario(scenario, strict=wanted.strict, **which)
-        summary.add(Outcome(scenario=scenario.name, number=0, result=result))
+            tape = read_failure(_from_invocation(item, wanted.tape)).tape
+            result = _repeat(scenario, tape, wanted)
+            outcome = Outcome(scenario=scenario.name, number=0, result=result)
+        else:
+            case = strategy.case_of(scenario, str(wanted.single))
+            outcome = play_case(scenario, scenario.name, strategy.play, case, wanted.strict, None, True)
+        summary.add(outcome)
         return summary.report("replay", judges_reach=False)
     return Campaign(
         scenario,
-        strategy=make_strategy(wanted.strategy),
+        strategy=strategy,
         seeds=wanted.seeds,
         budget_ns=wanted.budget_ns,
         failures_max=1,
@@ -274,6 +282,14 @@ def _run(item: pytest.Function, scenario: Scenario, wanted: Wanted, shown: Statu
         strict=wanted.strict,
         progress=_progress(shown),
     ).run()
+
+
+def _repeat(scenario: Scenario, tape: Tape, wanted: Wanted) -> RunResult:
+    if wanted.strategy == "double_run":
+        from .explore.double_run import repeat_twice
+
+        return repeat_twice(scenario, tape, wanted.strict, None)
+    return run_scenario(scenario, tape=tape, strict=wanted.strict)
 
 
 def _progress(shown: Status) -> Callable[[Progress], None] | None:

@@ -1,6 +1,6 @@
-"""What holds for every test: the two hypothesis profiles, the `--soak` switch, and that no test leaves its
-world behind. Nothing else belongs here;
-the `sim` fixture comes from the product's own pytest plugin.
+"""What holds for every test: the two hypothesis profiles, the `--soak` switch, that no test leaves its world
+behind, and that a pytest run inside this process leaves the modules of this process alone. Nothing else
+belongs here; the `sim` fixture comes from the product's own pytest plugin.
 
 `default` draws the same examples in every run, so that a red build means the change, not the dice.
 `soak` draws fresh ones, many more of them, and runs the tests marked `soak`. A test that wants more examples
@@ -9,7 +9,12 @@ than its profile gives does not pin `max_examples`; it is marked `soak` instead.
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
+from _pytest import pytester as pytesting
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("default", deadline=None, derandomize=True, max_examples=30, print_blob=True)
@@ -49,3 +54,22 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
     if left is not None:
         host_context.set(None)
         raise AssertionError(f"{item.nodeid} left {left!r} in the context")
+
+
+@pytest.fixture
+def pytester(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    """pytest's own, which forgets what a run inside this process has imported: here only the modules of that
+    run's project. A module of ours that is loaded twice has every class twice, and whichever test comes next
+    in this process may get some of either."""
+    forgets = pytesting.SysModulesSnapshot
+
+    def is_not_of_the_project(name: str) -> bool:
+        file = getattr(sys.modules[name], "__file__", None)
+        return file is None or pytester.path not in Path(file).parents
+
+    def snapshot(preserve: Callable[[str], bool] | None = None) -> pytesting.SysModulesSnapshot:
+        return forgets(preserve=is_not_of_the_project)
+
+    monkeypatch.setattr(pytesting, "SysModulesSnapshot", snapshot)
+    monkeypatch.setattr(pytester, "_sys_modules_snapshot", snapshot())
+    return pytester

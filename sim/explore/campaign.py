@@ -118,6 +118,8 @@ class Campaign:
             raise InvalidArgumentError(f"a shard is (k, n) with 1 <= k <= n, not {shard}")
         if not given:
             raise InvalidArgumentError("a campaign needs a scenario")
+        if faults is not None and (why := self.strategy.refuses(faults)):
+            raise InvalidArgumentError(f"strategy {self.strategy.name!r} can't use this fault plan: {why}")
         if self.strategy.endless and seeds is None and budget_ns is None:
             raise InvalidArgumentError(f"strategy {self.strategy.name!r} has no end: give seeds or a budget")
         self._references = {
@@ -178,6 +180,8 @@ class Campaign:
         plans = []
         for name, reference in self._references.items():
             scenario = self._scenarios[name]
+            if self._faults is not None:
+                scenario = attrs.evolve(scenario, faults=self._faults)
             cases = self.strategy.cases(
                 scenario, first_seed=self._first_seed, start=self._part - 1, stride=self._parts
             )

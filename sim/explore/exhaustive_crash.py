@@ -108,6 +108,14 @@ class ExhaustiveCrash(Strategy):
         for number, placements in islice(enumerate(everything), start, None, stride):
             yield _case(number, first_seed, scenario, *placements)
 
+    def case_of(self, scenario: Scenario, seed: int | str) -> Case:
+        """See Strategy; raises InvalidArgumentError."""
+        raise InvalidArgumentError(f"strategy {self.name!r} goes by places, not by seeds: {seed!r} is none")
+
+    def refuses(self, faults: FaultPlan) -> str:
+        """See Strategy."""
+        return "it places its faults itself" if faults else ""
+
     def _all(self, scenario: Scenario, seed: int) -> Iterator[tuple[tuple[Placement, str], ...]]:
         for placed in self._singles(scenario, seed):
             yield (placed,)

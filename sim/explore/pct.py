@@ -51,7 +51,11 @@ class Pct(Strategy):
     ) -> Iterator[Case | None]:
         """See Strategy."""
         for number in count(start, stride):
-            yield Case(number=number, seed=first_seed + number, options={"depth": self.depth})
+            yield attrs.evolve(self.case_of(scenario, first_seed + number), number=number)
+
+    def case_of(self, scenario: Scenario, seed: int | str) -> Case:
+        """See Strategy."""
+        return Case(number=0, seed=seed, options={"depth": self.depth})
 
     def describe(self) -> str:
         """See Strategy."""

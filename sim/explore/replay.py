@@ -11,6 +11,7 @@ from pathlib import Path
 
 import attrs
 
+from ..faults import FaultPlan
 from ..scenario import Scenario
 from ..tape import Tape
 from .case import Case
@@ -39,6 +40,10 @@ class Replay(Strategy):
         """See Strategy; ``first_seed`` plays no part."""
         for number, tape in islice(enumerate(self.tapes), start, None, stride):
             yield Case(number=number, seed=tape.seed, tape=tape, note=f"tape {number + 1}")
+
+    def refuses(self, faults: FaultPlan) -> str:
+        """See Strategy."""
+        return "a tape has its own faults"
 
     def describe(self) -> str:
         """See Strategy."""

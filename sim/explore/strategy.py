@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
+from ..faults import FaultPlan
 from ..scenario import RunResult, Scenario
 from .case import Case, Outcome
 
@@ -63,6 +64,14 @@ class Strategy:
         None in between: the outcomes of all earlier cases are needed before the next one can be said.
         """
         raise NotImplementedError
+
+    def case_of(self, scenario: Scenario, seed: int | str) -> Case:
+        """The case of one seed, which may be a word. Raises InvalidArgumentError if seeds make no cases."""
+        return Case(number=0, seed=seed)
+
+    def refuses(self, faults: FaultPlan) -> str:
+        """Why it can do nothing with ``faults``; "": it can."""
+        return ""
 
     def observe(self, scenario: Scenario, outcome: Outcome) -> None:
         """Take note of an outcome; called in the order of the cases, all due ones before the next case."""

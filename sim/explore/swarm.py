@@ -32,20 +32,25 @@ class Swarm(Strategy):
         self, scenario: Scenario, *, first_seed: int = 0, start: int = 0, stride: int = 1
     ) -> Iterator[Case | None]:
         """See Strategy."""
-        names = self.names
-        if names is None:
-            own = (scenario.faults.rates, *(storm.rates for storm in scenario.faults.storms))
-            names = tuple(dict.fromkeys(name for rates in own for name in rates)) or None
         for number in count(start, stride):
-            seed = first_seed + number
-            drawn = FaultPlan.swarm(Choices(seed), names=names)
-            plan = attrs.evolve(
-                scenario.faults,
-                rates=drawn.rates,
-                storms=drawn.storms,
-                placements=scenario.faults.placements,
-            )
-            yield Case(number=number, seed=seed, faults=plan, note=_note(plan))
+            yield attrs.evolve(self.case_of(scenario, first_seed + number), number=number)
+
+    def case_of(self, scenario: Scenario, seed: int | str) -> Case:
+        """See Strategy."""
+        names = (_names_in(scenario.faults) or None) if self.names is None else self.names
+        drawn = FaultPlan.swarm(Choices(seed), names=names)
+        plan = attrs.evolve(scenario.faults, rates=drawn.rates, storms=drawn.storms)
+        return Case(number=0, seed=seed, faults=plan, note=_note(plan))
+
+    def refuses(self, faults: FaultPlan) -> str:
+        """See Strategy."""
+        has_some = self.names or _names_in(faults)
+        return "" if has_some else "it draws from the faults of a plan, and there are none"
+
+
+def _names_in(faults: FaultPlan) -> tuple[str, ...]:
+    rates = (faults.rates, *(storm.rates for storm in faults.storms))
+    return tuple(dict.fromkeys(name for each in rates for name in each))
 
 
 def _note(plan: FaultPlan) -> str:
