@@ -71,6 +71,7 @@ class Pane {
     this.gutter = width < 600 ? 66 : 92;
     const room = (width - this.gutter) * (width < 600 ? 0.44 : 0.5);
     this.column = Math.max(width < 600 ? 14 : 22, Math.min(110, room / count));
+    this.tight = width < 600; // what happened comes first there: the lane says already to whom
     this.words = this.gutter + count * this.column + 6;
     this.x = new Map(this.shownLanes.map((lane, at) => [lane, this.gutter + (at + 0.5) * this.column]));
     this.content.style.width = `${Math.max(width, this.words + (width < 600 ? 190 : 260))}px`;
@@ -83,11 +84,11 @@ class Pane {
     const names = this.shownLanes.map((lane) => this.run.lanes[lane]);
     const longest = Math.max(4, ...names.map((lane) => lane.name.length));
     const flat = longest * 6.6 < this.column - 6;
-    const height = flat ? 28 : Math.min(110, 22 + longest * 4.4);
+    const height = flat ? 28 : Math.min(130, 26 + longest * 4.4);
     const svg = draw('svg', { width: this.words + 80, height, 'aria-hidden': true });
     names.forEach((lane, at) => {
       const x = this.x.get(this.shownLanes[at]);
-      const name = lane.name.length > 25 ? lane.name.slice(0, 24) + '…' : lane.name;
+      const name = lane.name.length > 24 ? lane.name.slice(0, 23) + '…' : lane.name;
       const place = flat ? { x, y: 18, 'text-anchor': 'middle' }
         : { transform: `translate(${x + 2} ${height - 8}) rotate(-40)` };
       const text = draw('text', { ...place, fill: `var(--kind-${lane.group})` }, name);
@@ -122,7 +123,8 @@ class Pane {
 
   paint() {
     if (!this.x) return;
-    const from = Math.max(0, Math.floor(this.scroll.scrollTop / ROW) - OVERSCAN);
+    const above = Math.floor(this.scroll.scrollTop / ROW) - OVERSCAN; // of what was shown before, maybe
+    const from = Math.max(0, Math.min(above, this.rows.length - OVERSCAN));
     const to = Math.min(this.rows.length, from + Math.ceil(this.scroll.clientHeight / ROW) + 2 * OVERSCAN);
     const found = [];
     for (let at = from; at < to; at += 1) found.push(this.row(at));
@@ -146,7 +148,9 @@ class Pane {
     const number = this.run.number(index);
     const broken = this.run.broken.has(number);
     const apart = data.difference === number;
-    words.append(make('b', { textContent: this.run.lanes[step[LANE]].name }), ` ${step[TEXT]}`);
+    const who = this.run.lanes[step[LANE]].name;
+    if (this.tight) words.append(`${this.withoutReceiver(step)} `, make('small', { textContent: who }));
+    else words.append(make('b', { textContent: who }), ` ${step[TEXT]}`);
     if (step[MARK] === '✗' || broken) words.classList.add('harm');
     const row = make('div', {
       className: `row${broken ? ' broken' : ''}${apart ? ' apart' : ''}${index === this.picked ? ' picked' : ''}`,
@@ -156,6 +160,12 @@ class Pane {
     row.dataset.index = index;
     row.style.top = top;
     return row;
+  }
+
+  // An arrow says already where a message goes.
+  withoutReceiver(step) {
+    const said = `${this.run.lanes[step[OTHER]]?.name}: `;
+    return step[TEXT].startsWith(said) ? step[TEXT].slice(said.length) : step[TEXT];
   }
 
   wires(from, to) {

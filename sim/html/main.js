@@ -182,7 +182,7 @@ at('which').append(...(panes.length < 2 ? [] : panes.map((pane) => {
   return make('label', {}, input, make('span', { textContent: pane.run.label }));
 })));
 at('problems').hidden = !data.violations.length;
-at('problems').open = !narrow.matches;
+at('problems').open = !narrow.matches || data.violations.length === 1;
 choose(0);
 fillChoices();
 refresh();

@@ -35,7 +35,9 @@ const probing = setInterval(() => {
   key('n'); seen.problem = picked();
   seen.involved = count();
   view('everything'); seen.everything = count();
+  document.querySelector('.scroll').scrollTop = 1e6;
   view('story'); seen.story = count();
+  seen.drawn = document.querySelector('.wires').getAttribute('height');
   const text = document.getElementById('text');
   text.value = 'no such step'; text.dispatchEvent(new Event('input')); seen.filtered = count();
   document.body.dataset.seen = JSON.stringify(seen);
@@ -80,6 +82,16 @@ def test_two_runs_stand_side_by_side_on_a_desk_and_one_at_a_time_on_a_phone(tmp_
     assert narrow.count('<section class="pane" hidden="">') == 1
 
 
+def test_where_there_is_little_room_it_says_first_what_happened(tmp_path: Path) -> None:
+    words = r'<span class="words[^"]*">{}</span>'
+    wide, narrow = (_dom(page(), tmp_path, width=width) for width in (1300, 500))
+    assert re.search(words.format(r"<b>[^<]+</b> [^<]+: [^<]+"), wide)
+    assert re.search(words.format(r"[^<:]+ <small>[^<]+</small>"), narrow)
+    assert "</b>" not in narrow.split('id="panes"')[1].split("<aside")[0]
+    sent = re.findall(words.format(r"<b>[^<]+</b> ([^<]+: (?:await|start|signal) [^<]+)"), wide)
+    assert not [each for each in sent if f">{each} <small>" in narrow]
+
+
 def test_a_reader_steps_jumps_and_filters(tmp_path: Path) -> None:
     open_page = re.sub(r"<meta http-equiv[^>]*>", "", page())  # the policy lets no foreign script in
     dom = _dom(open_page.replace("</body>", f"<script>{PROBE}</script></body>"), tmp_path, until="data-seen=")
@@ -88,5 +100,6 @@ def test_a_reader_steps_jumps_and_filters(tmp_path: Path) -> None:
     assert seen["first"] == seen["left"] != seen["right"]
     assert int(seen["jump"][1:]) < int(seen["first"][1:]) < int(seen["end"][1:])
     assert seen["problem"] != seen["end"]
+    assert int(seen["drawn"]) > 0
     shown = {name: int(seen[name].split()[0]) for name in ("story", "involved", "everything", "filtered")}
     assert shown["filtered"] == 0 < shown["story"] < shown["involved"] < shown["everything"]
