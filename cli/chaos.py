@@ -140,7 +140,8 @@ def _run(arguments: argparse.Namespace) -> int:
         recorded = read_failure(arguments.tape) if arguments.tape else None
         specs = arguments.scenarios or ([recorded.scenario] if recorded and recorded.scenario else [])
         named = find_all(specs)
-        reporting = Reporting(arguments, named, strict=_is_strict(arguments, recorded))
+        strict = _is_strict(arguments, recorded)
+        reporting = Reporting(arguments, named, strict=strict, faults=plan_of(arguments))
         if recorded is not None:
             _note_what_differs(recorded, named)
         report = _report(arguments, named, recorded, reporting.strict)

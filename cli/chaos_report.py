@@ -18,12 +18,14 @@ from typing import Any
 import attrs
 
 from ..scenarios import SCENARIOS, location
-from ..sim.explore import CampaignReport, Progress
+from ..sim.explore import CampaignReport, Progress, make_strategy
 from ..sim.explore.coverage_of import branch_text
 from ..sim.failure import Failure
 from ..sim.failure_file import write_failure
+from ..sim.faults import FaultPlan
 from ..sim.runner import run_and_keep
-from ..sim.scenario import Kind, Violation
+from ..sim.scenario import Kind, RunResult, Scenario, Violation
+from ..sim.simulation import Simulation
 from ..sim.timeline_text import cut, duration_text
 from .chaos_annotations import annotate
 from .chaos_scenarios import Named
@@ -82,8 +84,16 @@ def list_scenarios(output: str) -> None:
 class Reporting:
     """Tells of one call of the command."""
 
-    def __init__(self, arguments: argparse.Namespace, named: Sequence[Named], *, strict: bool) -> None:
+    def __init__(
+        self,
+        arguments: argparse.Namespace,
+        named: Sequence[Named],
+        *,
+        strict: bool,
+        faults: FaultPlan | None = None,
+    ) -> None:
         self._arguments = arguments
+        self._faults = faults
         self._named = {each.reference: each for each in named}
         self._unwritten: list[str] = []
         self.strict = strict
@@ -279,25 +289,37 @@ class Reporting:
         return junit_xml("temporal-do chaos", cases)
 
     def _write_html(self, report: CampaignReport, failures: Sequence[Failure]) -> None:
-        """The first failure as a page, beside the same run without faults if that passes; else a run that
-        passed."""
+        """The first failure as a page, beside the same run without faults if that passes; else the first run
+        there was."""
         render = import_module("..sim.html", __package__).render_html
         file = self._arguments.html
         told = next((failure for failure in failures if failure.simulation is not None), None)
         reference = told.outcome.scenario if told is not None else next(iter(report.runs_of))
         scenario = self._named[reference].scenario
         if told is None:
-            seed: int | str = self._arguments.seed or 0
-            if isinstance(seed, str) and seed.removeprefix("-").isdecimal():
-                seed = int(seed)
-            tape = self._arguments.tape
-            result, simulation = run_and_keep(scenario, seed=seed, tape=tape, strict=self.strict)
+            result, simulation = self._first_run(scenario)
             self._write(file, render(result, simulation))
             return
         benign = attrs.evolve(told.result.tape, deviations={})
         other, passing = run_and_keep(scenario, tape=benign, strict=self.strict)
         page = render(told.result, told.simulation, passing=passing if other.passed else None)
         self._write(file, page)
+
+    def _first_run(self, scenario: Scenario) -> tuple[RunResult, Simulation]:
+        """The run of the first seed, under the faults that it had; its schedule is the seed's own, whatever
+        the strategy."""
+        arguments = self._arguments
+        if arguments.tape:
+            return run_and_keep(scenario, tape=arguments.tape, strict=self.strict)
+        if self._faults is not None:
+            scenario = attrs.evolve(scenario, faults=self._faults)
+        seed: int | str = arguments.seed or 0
+        if isinstance(seed, str) and seed.removeprefix("-").isdecimal():
+            seed = int(seed)
+        faults = None
+        if arguments.strategy == "swarm":
+            faults = make_strategy("swarm").case_of(scenario, seed).faults
+        return run_and_keep(scenario, seed=seed, faults=faults, strict=self.strict)
 
     def _write(self, path: str, text: str) -> None:
         try:

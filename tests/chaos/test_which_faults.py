@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from textwrap import dedent
 
 import pytest
@@ -102,6 +103,19 @@ def test_a_swarm_draws_from_the_faults_that_the_command_names(chaos: Command) ->
         name.removeprefix("fault_") for name in json.loads(said.out)["stats"] if name.startswith("fault_")
     }
     assert struck and struck <= set(FaultPlan.crashes().rates)
+
+
+@pytest.mark.parametrize(
+    "words", [("--faults", "none"), ("--strategy", "swarm"), ("--faults", "evict=500000")]
+)
+def test_the_page_of_a_run_that_passed_is_of_a_run_that_there_was(
+    chaos: Command, words: tuple[str, ...]
+) -> None:
+    """Its faults are those that the same run's report counts."""
+    said = chaos(GOOD, "--seed", "7", *words, "--html", "page.html", "--output", "json")
+    assert said.code == 0
+    found = re.search(r'"faults":(\d+)', Path("page.html").read_text("utf-8"))
+    assert found is not None and int(found[1]) == json.loads(said.out)["faults"]
 
 
 @pytest.mark.parametrize(
