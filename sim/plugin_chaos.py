@@ -33,7 +33,7 @@ from .failure_file import read_failure, write_failure
 from .fault_text import parse_faults
 from .faults import FaultPlan
 from .plugin_run import async_function, marker_options
-from .plugin_terminal import BRANCH, COMMAND, KIND, LOCATION, MESSAGE, Status, status
+from .plugin_terminal import BRANCH, COMMAND, KIND, LOCATION, MESSAGE, Status, status, width_of_report
 from .runner import run_scenario
 from .scenario import Kind, RunResult, Scenario
 from .simulation import Simulation
@@ -104,7 +104,7 @@ def run_chaos(item: pytest.Function, test: Any) -> None:
             report = _run(item, scenario, wanted, shown)
             failure = _examined(scenario, wanted, report, shown)
     except (InvalidArgumentError, TapeError) as error:
-        pytest.fail(f"@pytest.mark.chaos of {item.nodeid}: {error}", pytrace=False)
+        raise _refused(item, error) from None
     finally:
         _finish_fixtures(item)
     item.user_properties.append(("chaos_seeds", report.runs))
@@ -136,12 +136,31 @@ def _options(item: pytest.Function) -> dict[str, Any]:
                 pytrace=False,
             )
         options = {**marker.kwargs, **options}
+    seeds = options.get("seeds", 1)
+    if isinstance(seeds, bool) or not isinstance(seeds, int | None) or (seeds is not None and seeds < 1):
+        raise _refused(item, f"seeds takes a number from 1 on, not {seeds!r}")
     return options
+
+
+def _refused(item: pytest.Item, why: object) -> BaseException:
+    """The failure of a test whose marker or options make no sense."""
+    return pytest.fail.Exception(f"@pytest.mark.chaos of {item.nodeid}: {why}", pytrace=False)
+
+
+def check_kind(item: pytest.Item) -> None:
+    """Fail a test that has the marker and can't take ``sim``, rather than run it as if it had none."""
+    case = getattr(item, "cls", None)
+    if not isinstance(item, pytest.Function) or (case is not None and hasattr(case, "assertEqual")):
+        raise _refused(
+            item, "it needs an 'async def' test that takes 'sim', and methods of a TestCase take no fixtures"
+        )
 
 
 def _plan(given: FaultPlan | str | None) -> FaultPlan:
     if isinstance(given, FaultPlan):
         return given
+    if not isinstance(given, str | None):
+        raise InvalidArgumentError(f"faults takes a FaultPlan or a text such as 'crashes', not {given!r}")
     return FaultPlan() if given is None else parse_faults(given)
 
 
@@ -159,7 +178,7 @@ def _scenario(item: pytest.Function, test: Any, caught: list[BaseException]) -> 
         heal_after_ns = parse_duration(options.get("heal_after", HEAL_AFTER), name="heal_after")
         settle_ns = parse_duration(options.get("settle", "1d"), name="settle")
     except InvalidArgumentError as error:
-        pytest.fail(f"@pytest.mark.chaos of {item.nodeid}: {error}", pytrace=False)
+        raise _refused(item, error) from None
     return Scenario(
         name=item.name,
         workload=_workload(item, function, caught),
@@ -240,8 +259,10 @@ def _wanted(item: pytest.Function, scenario: Scenario) -> Wanted:
     one = chosen is not None and not many
     try:
         budget_ns = None if budget is None else parse_duration(budget, name="budget")
+        if budget_ns is not None and budget_ns < 1:
+            raise InvalidArgumentError(f"budget takes a time above 0, not {budget!r}")
     except InvalidArgumentError as error:
-        pytest.fail(f"@pytest.mark.chaos of {item.nodeid}: {error}", pytrace=False)
+        raise _refused(item, error) from None
     return Wanted(
         seeds=1 if one else seeds,
         budget_ns=None if one else budget_ns,
@@ -333,7 +354,7 @@ def _tell(item: pytest.Function, wanted: Wanted, failure: Failure, caught: list[
     head = f"found with seed {found.seed}"
     if failure.runs and failure.repeats:
         head += f", shrunk in {failure.runs} runs"
-    story = f"{head}\n{failure.story(width=100, command=command)}"
+    story = f"{head}\n{failure.story(width=width_of_report(item.config), command=command)}"
     item.user_properties += [("chaos_failed_seed", found.seed), (COMMAND, command)]
     first = failure.result.violations[0]
     _tell_machines(item, first.kind, first.message, first.location)
@@ -374,7 +395,7 @@ def _record(item: pytest.Function, failure: Failure, wanted: Wanted) -> Path | N
     name = re.sub(r"[^A-Za-z0-9_.-]+", "-", item.nodeid).strip("-")[-120:]
     file = Path(cache.mkdir("temporal-do-chaos")) / f"{name}.json"
     try:
-        write_failure(file, failure.result, scenario="", strict=wanted.strict)
+        write_failure(file, failure.result, scenario="", test=item.nodeid, strict=wanted.strict)
     except OSError:
         return None
     return Path(os.path.relpath(file, item.config.invocation_params.dir))
@@ -397,7 +418,9 @@ def add_story(report: pytest.TestReport, item: pytest.Item) -> bool:
     if story is None:
         return False
     add_to_text = getattr(report.longrepr, "addsection", None)
-    if item.config.getoption("showcapture") == "all" or add_to_text is None:
+    # Behind what the test printed is the better place for it, but a file for CI holds the first part only.
+    is_kept = item.config.getoption("xmlpath", None) is not None
+    if add_to_text is None or (item.config.getoption("showcapture") == "all" and not is_kept):
         report.sections.append((TITLE, story))
     else:
         add_to_text(TITLE, story)

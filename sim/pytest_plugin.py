@@ -136,6 +136,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("sim", seeds, indirect=True, ids=[f"seed{seed}" for seed in seeds])
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Refuse the chaos marker where it would mean nothing."""
+    if item.get_closest_marker("chaos") is not None:
+        from .plugin_chaos import check_kind
+
+        check_kind(item)
+
+
 @pytest.fixture
 def sim_host_options() -> Mapping[str, Any]:
     """How a world is made with --sim-host; override it in your conftest. For edge: ``project``, the folder

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import sys
 from textwrap import dedent
 
 import pytest
@@ -124,6 +125,16 @@ def test_the_command_repeats_the_failure(pytester: pytest.Pytester) -> None:
     assert f"repeat with: pytest {command}" in again.stdout.str()
 
 
+def test_show_says_of_which_test_a_recorded_failure_is(pytester: pytest.Pytester) -> None:
+    _write(pytester, CARELESS)
+    first = pytester.runpytest_inprocess().stdout.str()
+    (command,) = re.findall(r"^repeat with: (.*)$", first, re.MULTILINE)
+    shown = pytester.run(sys.executable, "-m", "temporal_do.cli", "chaos", "show", command.split()[-1])
+    assert shown.ret == 0
+    assert shown.outlines[0].startswith("test_it.py::test_charged_once: seed ")
+    assert shown.outlines[-1] == f"repeat with: {command}"
+
+
 def test_the_seed_repeats_the_failure_where_pytest_keeps_no_cache(pytester: pytest.Pytester) -> None:
     _write(pytester, CARELESS)
     first = pytester.runpytest_inprocess("-p", "no:cacheprovider").stdout.str()
@@ -141,6 +152,9 @@ def test_junit_says_how_many_seeds_and_what_repeats(pytester: pytest.Pytester) -
     for name in ("chaos_seeds", "chaos_failed_seed", "chaos_command"):
         assert f'<property name="{name}"' in text
     assert '<property name="chaos_kind" value="safety"' in text
+    assert 'name="sim_seed"' not in text
+    story = text.split("<failure")[1]
+    assert "What mattered" in story and "repeat with: pytest " in story
 
 
 def test_what_only_a_checker_or_the_clock_notices_fails_with_the_story(pytester: pytest.Pytester) -> None:
@@ -255,6 +269,10 @@ def test_the_sim_marker_still_says_how_the_world_is_made(pytester: pytest.Pytest
         ("chaos(faults='gremlins')", "async def test_it(sim)", "is no fault"),
         ("chaos(strategy='luck')", "async def test_it(sim)", "no strategy is called 'luck'"),
         ("chaos(budget='soon')", "async def test_it(sim)", "budget"),
+        ("chaos(budget='0s')", "async def test_it(sim)", "budget takes a time above 0, not '0s'"),
+        ("chaos(seeds='many')", "async def test_it(sim)", "seeds takes a number from 1 on, not 'many'"),
+        ("chaos(seeds=0)", "async def test_it(sim)", "seeds takes a number from 1 on, not 0"),
+        ("chaos(faults=5)", "async def test_it(sim)", "a FaultPlan or a text such as 'crashes', not 5"),
         ("chaos()", "def test_it(sim)", "needs an 'async def' test that takes 'sim'"),
         ("chaos()", "def test_it()", "needs an 'async def' test that takes 'sim'"),
     ],
@@ -266,6 +284,31 @@ def test_a_marker_that_makes_no_sense_says_why(
     result = pytester.runpytest_inprocess()
     result.assert_outcomes(failed=1)
     assert said in result.stdout.str()
+    assert "Traceback" not in result.stdout.str() and "another exception" not in result.stdout.str()
+
+
+@pytest.mark.parametrize(("case", "test"), [("TestCase", "def"), ("IsolatedAsyncioTestCase", "async def")])
+def test_a_method_of_a_test_case_is_not_run_as_if_it_had_no_marker(
+    pytester: pytest.Pytester, case: str, test: str
+) -> None:
+    _write(
+        pytester,
+        f"""
+        import unittest
+
+
+        class TestShop(unittest.{case}):
+            @pytest.mark.chaos(seeds=3)
+            {test} test_it(self):
+                pass
+
+            {test} test_that_has_no_marker(self):
+                pass
+        """,
+    )
+    result = pytester.runpytest_inprocess()
+    result.assert_outcomes(errors=1, passed=1)
+    assert "methods of a TestCase take no fixtures" in result.stdout.str()
 
 
 def test_a_test_steered_by_coverage_names_the_branches_that_no_seed_took(pytester: pytest.Pytester) -> None:

@@ -15,7 +15,6 @@ from tests.chaos.test_ci import read_annotation
 from tests.tidy.rules.source import ROOT
 
 # Loaded here once: what a run inside this process imports is forgotten when that run ends.
-import temporal_do.runtime.workflow.executor  # isort: skip
 import temporal_do.sim.plugin_chaos  # isort: skip
 import temporal_do.sim.plugin_terminal  # isort: skip
 
