@@ -1,6 +1,6 @@
 """What holds for every test: the two hypothesis profiles, the `--soak` switch, that no test leaves its world
-behind, and that a pytest run inside this process leaves the modules of this process alone. Nothing else
-belongs here; the `sim` fixture comes from the product's own pytest plugin.
+behind, that a pytest run inside this process leaves the modules of this process alone, and what the planted
+bugs say at the end. Nothing else belongs here; the `sim` fixture comes from the product's own pytest plugin.
 
 `default` draws the same examples in every run, so that a red build means the change, not the dice.
 `soak` draws fresh ones, many more of them, and runs the tests marked `soak`. A test that wants more examples
@@ -54,6 +54,14 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
     if left is not None:
         host_context.set(None)
         raise AssertionError(f"{item.nodeid} left {left!r} in the context")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    from tests.quality.detection import told
+
+    if line := told(terminalreporter.stats.get("passed", ())):
+        terminalreporter.ensure_newline()
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture

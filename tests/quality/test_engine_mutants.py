@@ -7,6 +7,7 @@ every budget without a bug.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,7 +18,11 @@ from tests.engine.representatives import Base
 from tests.engine.sweep import run
 
 from . import edits, patches
+from .detection import SEEDS
 from .mutant import MUTANTS, judge, look_for, prepare
+from .shrinking import corpus, medians
+
+pytest_plugins = "pytester"
 
 TABLES = (edits, patches)
 SHARES = 3
@@ -40,9 +45,35 @@ def _plant(patch: pytest.MonkeyPatch, planted: Any) -> Any:
     "planted",
     [pytest.param(each, id=each.name, marks=_marked(number)) for number, each in enumerate(FINDABLE)],
 )
-def test_a_planted_bug_is_found(planted: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_planted_bug_is_found(
+    planted: Any, monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, object], None]
+) -> None:
     found = _plant(monkeypatch, planted)
     assert found is not None, f"{planted.budget} seeds did not find it"
+    record_property(SEEDS, found.seed + 1)
+
+
+def test_the_end_of_a_run_tells_after_how_many_seeds_bugs_were_found(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest("from tests.conftest import pytest_terminal_summary")
+    pytester.makepyfile(
+        test_it="""
+        import pytest
+
+        @pytest.mark.parametrize("seeds", [1, 2, 11])
+        def test_it(seeds, record_property):
+            record_property("seeds_to_detection", seeds)
+        """
+    )
+    line = "planted bugs: 3 found, seeds to detection: median 2, most 11"
+    pytester.runpytest_inprocess("-p", "no:cacheprovider").stdout.fnmatch_lines([line])
+
+
+@pytest.mark.soak
+def test_the_failures_of_planted_bugs_become_small() -> None:
+    found = list(corpus())
+    assert len(found) >= 60
+    middle = medians(found)
+    assert middle["schedule"] <= 2 and middle["faults and inputs"] <= 6 and middle["runs"] <= 300, middle
 
 
 @pytest.mark.soak
