@@ -1,4 +1,4 @@
-"""How small the failures of planted bugs become: each bug's first failing seed, shrunk within the usual limits.
+"""How small the failures of planted bugs become: the first of each bug, shrunk within the usual limits.
 
     python -m tests.quality.shrinking [NAME ...]
 
@@ -25,8 +25,7 @@ TABLES = (edits, patches)
 
 @attrs.frozen
 class Shrunken:
-    """What became of one failure, before and after: how often its schedule deviates, how many faults and inputs
-    there are; and what it took."""
+    """What became of one failure: the deviations of its schedule, its faults and inputs, before and after."""
 
     name: str
     schedule: tuple[int, int]
