@@ -66,6 +66,8 @@ def describe_loop(steps: Sequence[Step], first_number: int) -> tuple[str, tuple[
             lines.append(f"  ... and {length - SHOWN_MAX} more")
         return "\n".join(lines), tuple(numbers[:SHOWN_MAX])
     tail = steps[-WINDOW:]
+    if not tail:
+        return "nothing has happened in the simulated world, only time went by", ()
     common = Counter(alike(step) for step in tail).most_common(8)
     lines = [f"the most frequent of the last {len(tail)} steps:"]
     lines += [f"  {count} x {words}" for words, count in common]

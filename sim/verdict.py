@@ -57,7 +57,7 @@ def violation_of(error: BaseException, trace: Trace) -> Violation:
     if isinstance(error, BudgetExceeded):
         numbers = tuple(error.fields.get("steps", ()))
         text = str(error)
-        if not numbers:
+        if "steps" not in error.fields:
             tail = trace.tail(WINDOW)
             circle, numbers = describe_loop(tail, len(trace) - len(tail))
             text = f"{text}\n{circle}"

@@ -248,6 +248,17 @@ def test_a_workload_that_polls_without_end_exceeds_the_budget_of_the_whole_run()
     assert "DescribeWorkflow" in violation.message
 
 
+def test_where_nothing_but_time_went_by_the_budget_says_so_once() -> None:
+    async def poll(sim: Simulation) -> None:
+        while True:
+            await sim.sleep("1s")
+
+    found = only(run_scenario(Scenario(name="poll", workload=poll, step_budget=200)))
+    assert found.checker == "budget"
+    assert found.message.count("nothing has happened in the simulated world, only time went by") == 1
+    assert "last 0 steps" not in found.message
+
+
 def test_virtual_time_is_bounded() -> None:
     async def wait(sim: Simulation, temporal: Temporal) -> None:
         for _ in range(100):
