@@ -125,7 +125,10 @@ def _no_worker(deployment: Deployment, what: str, namespace: str, task_queue: st
         f"activities: {len(worker.activities)})"
         for worker in deployment.workers
     ]
-    return f"{text}; the workers here run for {', '.join(there)}"
+    hint = ""
+    if any(worker.namespace == namespace for worker in deployment.workers):
+        hint = "; task_queue= of Temporal(...), or of the call, says which one is asked (else 'main')"
+    return f"{text}; the workers here run for {', '.join(there)}{hint}"
 
 
 def _signals(platform: Platform, key: str) -> str:

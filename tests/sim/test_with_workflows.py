@@ -224,6 +224,7 @@ async def _mended(ctx: Any) -> Any:
         (patient, False, "workflows runs for task queue 'orders' of namespace 'shop': deploy one"),
         (elsewhere, True, "activity 'charge' (id 1), scheduled, attempt 1, but no worker with activities"),
         (elsewhere, True, "the workers here run for 'orders' of 'shop'"),
+        (elsewhere, True, "; task_queue= of Temporal(...), or of the call, says which one is asked"),
     ],
 )
 def test_a_deadlock_names_what_each_open_workflow_waits_for(workflow: Any, deploy: bool, told: str) -> None:
