@@ -17,6 +17,7 @@ import shlex
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import attrs
@@ -218,11 +219,28 @@ def _workload(
         __tracebackhide__ = True
         try:
             await test
+        except pytest.fail.Exception as error:
+            # No Exception, so a run would let it through: to the run it is what a failed assertion is.
+            caught.append(error)
+            raise AssertionError(str(error)).with_traceback(_without_pytest(error.__traceback__)) from None
         except BaseException as error:
             caught.append(error)
             raise
 
     return workload
+
+
+def _without_pytest(traceback: TracebackType | None) -> TracebackType | None:
+    """Up to where the test called pytest to fail it."""
+    frames: list[TracebackType] = []
+    while traceback is not None:
+        frames.append(traceback)
+        traceback = traceback.tb_next
+    while frames and "_pytest" in Path(frames[-1].tb_frame.f_code.co_filename).parts:
+        frames.pop()
+    for frame in reversed(frames):
+        traceback = TracebackType(traceback, frame.tb_frame, frame.tb_lasti, frame.tb_lineno)
+    return traceback
 
 
 def _forget_output(item: pytest.Function) -> None:
@@ -359,7 +377,7 @@ def _tell(item: pytest.Function, wanted: Wanted, failure: Failure, caught: list[
     first = failure.result.violations[0]
     _tell_machines(item, first.kind, first.message, first.location)
     error = caught[-1] if caught and failure.repeats else None
-    if error is not None and isinstance(error, Exception):
+    if isinstance(error, Exception | pytest.fail.Exception):
         item.stash[TOLD] = story
         raise error
     pytest.fail(f"chaos: {story}", pytrace=False)

@@ -114,6 +114,27 @@ def test_a_failure_shows_the_assertion_the_story_and_the_command(pytester: pytes
     assert "temporal_do/sim" not in text and "sim/plugin" not in text
 
 
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ("pytest.fail('charged twice')", "Failed: charged twice"),
+        ("pytest.fail('charged twice', pytrace=False)", "charged twice"),
+        ("with pytest.raises(KeyError): pass", "Failed: DID NOT RAISE"),
+    ],
+)
+def test_what_pytest_itself_fails_is_shrunk_and_told_like_an_assertion(
+    pytester: pytest.Pytester, how: str, said: str
+) -> None:
+    _write(pytester, CARELESS.replace("assert book == [5]", f"if book != [5]:\n            {how}"))
+    result = pytester.runpytest_inprocess()
+    result.assert_outcomes(failed=1)
+    text = result.stdout.str()
+    assert said in text and "What mattered" in text
+    assert re.search(r"^    at test_it\.py:\d+$", text, re.MULTILINE)
+    (command,) = re.findall(r"^repeat with: pytest (.*)$", text, re.MULTILINE)
+    pytester.runpytest_inprocess(*shlex.split(command)).assert_outcomes(failed=1)
+
+
 def test_the_command_repeats_the_failure(pytester: pytest.Pytester) -> None:
     _write(pytester, CARELESS)
     first = pytester.runpytest_inprocess().stdout.str()
