@@ -5,7 +5,7 @@ platform.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
@@ -42,22 +42,31 @@ def replayable(ledger: Ledger, world: World) -> Iterator[Replayable]:
     for key in list(ledger.of_kind(WORKFLOW)):
         for run_id, start in ledger.table(key, "start").items():
             events = tuple(ledger.table(key, f"events:{run_id}").values())
-            run = ledger.get(key, "run", run_id)
-            if run is None or not events or not isinstance(events[0].attributes, WorkflowExecutionStarted):
-                continue
-            started = events[0].attributes
-            queue = started.task_queue.name if started.task_queue is not None else ""
-            name = started.workflow_type.name if started.workflow_type is not None else ""
-            definition = world.deployment.workflow(start.namespace, queue, name)
-            if definition is not None:
-                yield Replayable(
-                    run_id=run_id,
-                    name=name,
-                    definition=definition,
-                    history=History(events=events, workflow_id=start.workflow_id),
-                    task_failed=run.last_task_failure is not None,
-                    at_rest=run.task_state == "none",
-                )
+            found = replayable_run(run_id, start, ledger.get(key, "run", run_id), events, world)
+            if found is not None:
+                yield found
+
+
+def replayable_run(
+    run_id: str, start: Any, run: Any, events: tuple[HistoryEvent, ...], world: World
+) -> Replayable | None:
+    """The run with these rows (None: there is none) and events, if a deployed worker runs its workflow."""
+    if run is None or not events or not isinstance(events[0].attributes, WorkflowExecutionStarted):
+        return None
+    started = events[0].attributes
+    queue = started.task_queue.name if started.task_queue is not None else ""
+    name = started.workflow_type.name if started.workflow_type is not None else ""
+    definition = world.deployment.workflow(start.namespace, queue, name)
+    if definition is None:
+        return None
+    return Replayable(
+        run_id=run_id,
+        name=name,
+        definition=definition,
+        history=History(events=events, workflow_id=start.workflow_id),
+        task_failed=run.last_task_failure is not None,
+        at_rest=run.task_state == "none",
+    )
 
 
 def sample(found: list[Replayable]) -> list[Replayable]:

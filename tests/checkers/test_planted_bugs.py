@@ -13,19 +13,29 @@ import attrs
 import pytest
 
 from temporal_do.runtime.actor import Alarm, BlobDone, BlobTask, Ok
-from temporal_do.runtime.actors import ACTORS, activity, activity_retry, history, history_store, timer
+from temporal_do.runtime.actors import (
+    ACTORS,
+    activity,
+    activity_retry,
+    activity_rows,
+    history,
+    history_store,
+    timer,
+)
 from temporal_do.runtime.actors.workflow import (
     closing,
     command_ends,
     commands,
+    completing,
     events,
     facts,
     starting,
     tasks,
+    waking,
 )
 from temporal_do.runtime.actors.workflow.actor import HANDLERS
 from temporal_do.runtime.actors.workflow.rows import RequestRow
-from temporal_do.runtime.commands import CancelTimer, StartTimer
+from temporal_do.runtime.commands import CancelTimer, ContinueAsNew, StartTimer
 from temporal_do.runtime.deployment import Deployment
 from temporal_do.runtime.history import EventType, protojson
 from temporal_do.runtime.keys import HISTORY
@@ -49,6 +59,7 @@ from .worlds import scenario
 CRASHES = FaultPlan.crashes(60_000)
 NETWORK = FaultPlan.network(60_000)
 CALM = FaultPlan()
+LATE = FaultPlan.at("late_alarm", "TimerDO/*", 2) | FaultPlan.at("late_alarm", "TimerDO/*", 3)
 SEEDS = 40
 
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -169,6 +180,22 @@ def _signal_lost(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(starting, "arrive", lambda *args: False)
 
 
+@planted(6, "signals that waited are recorded backwards", "busy")
+def _backwards(patch: pytest.MonkeyPatch) -> None:
+    def wrap(real: Any) -> Any:
+        def flush(state: Any, run: Any, turn: Any) -> bool:
+            waiting = list(state.table("buffered").items())
+            state.table("buffered").clear()
+            state.table("buffered").update(reversed(waiting))
+            found: bool = real(state, run, turn)
+            return found
+
+        return flush
+
+    for module in (tasks, completing, closing):
+        around(patch, module, "flush_buffer", wrap)
+
+
 @planted(7, "a request that comes twice is carried out twice", "signals", NETWORK)
 def _request_twice(patch: pytest.MonkeyPatch) -> None:
     around(patch, HANDLERS, SignalWorkflow, _without_dedupe)
@@ -264,6 +291,18 @@ def _no_successor(patch: pytest.MonkeyPatch) -> None:
         "begin",
         lambda real: lambda *args, continued_from="", **options: real(*args, **options),
     )
+
+
+@planted(13, "the last signal is left behind", "hands_on")
+def _left_behind(patch: pytest.MonkeyPatch) -> None:
+    def wrap(real: Any) -> Any:
+        def apply(app: Any, command: ContinueAsNew) -> None:
+            left = command.unconsumed_signal_event_ids[:-1]
+            real(app, evolve(command, unconsumed_signal_event_ids=left))
+
+        return apply
+
+    around(patch, commands.APPLY, ContinueAsNew, wrap)
 
 
 @planted(14, "another duration is recorded than was asked for", "timers")
@@ -478,6 +517,18 @@ def _left_out(patch: pytest.MonkeyPatch) -> None:
     around(patch, transitions, "next_fire", wrap)
 
 
+@planted(23, "what is a little late counts as missed", "overlapping_allow_all", LATE)
+def _missed(patch: pytest.MonkeyPatch) -> None:
+    def wrap(real: Any) -> Any:
+        def fire(state: Any, now: int, effects: Any) -> Any:
+            hasty = evolve(state, policies=evolve(state.policies, catchup_window_ns=1))
+            return evolve(real(hasty, now, effects), policies=state.policies)
+
+        return fire
+
+    around(patch, transitions, "_fire_scheduled", wrap)
+
+
 @planted(23, "the last in line starts first", "overlapping_buffer_all")
 def _last_in_line(patch: pytest.MonkeyPatch) -> None:
     def wrap(real: Any) -> Any:
@@ -499,6 +550,16 @@ def _children_forgotten(patch: pytest.MonkeyPatch) -> None:
 @planted(24, "activities do not hear of their run's end", "left_alone")
 def _activities_forgotten(patch: pytest.MonkeyPatch) -> None:
     patch.setitem(activity._HANDLERS, "abandon", lambda state, message, turn: activity.OK)
+
+
+@planted(24, "a wish to cancel is forgotten", "stopping")
+def _not_stopped(patch: pytest.MonkeyPatch) -> None:
+    patch.setitem(activity._HANDLERS, "request_cancel", lambda state, message, turn: activity.OK)
+
+
+@planted(24, "what was done once is taken back twice", "saga_twice", correct=False)
+def _taken_back_twice(patch: pytest.MonkeyPatch) -> None:
+    """The application itself is wrong."""
 
 
 @planted(24, "what was done first is taken back first", "saga_in_order", correct=False)
@@ -529,6 +590,28 @@ def _still_cached(patch: pytest.MonkeyPatch) -> None:
         return terminate
 
     around(patch, starting, "terminate", wrap)
+
+
+@planted(25, "a closed run keeps its timers", "hurried")
+def _timers_kept(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(closing, "PER_RUN_TABLES", ("activity", "child", "external", "buffered"))
+
+
+@planted(25, "a lease never runs out", "stopping", FaultPlan.at("worker_crash_before_call", "*", 2))
+def _lease_kept(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(activity_rows, "_when", lambda deadline: deadline[0] + (deadline[1] == "lease") * 10**18)
+
+
+@planted(25, "a request is remembered longer than its run", "hurried")
+def _request_kept(patch: pytest.MonkeyPatch) -> None:
+    def wrap(real: Any) -> Any:
+        def end(state: Any, turn: Any, run_id: str, limits: Any) -> None:
+            real(state, turn, run_id, limits)
+            turn.put("request", "kept", RequestRow(kind="signal", run_id=run_id))
+
+        return end
+
+    around(patch, waking, "end_retention", wrap)
 
 
 @planted(25, "a closed run is not archived", "timers")

@@ -56,6 +56,71 @@ def left_alone() -> App:
     return base.app([patient, hasty], client)
 
 
+def hands_on() -> App:
+    """A run that continues with three signals that it has not looked at."""
+    base = Base()
+
+    @base.temporal.workflow("hands-on")
+    async def workflow(ctx: WorkflowContext, is_last: bool) -> Any:
+        if is_last:
+            return [await ctx.wait_for_signal("n", timeout="1h") for _ in range(3)]
+        await ctx.wait_for_signal("go")
+        ctx.continue_as_new(True)
+
+    async def client(simulation: Simulation) -> None:
+        handle = await base.temporal.start_workflow(
+            workflow, workflow_id="main", task_queue=QUEUE, args=[False]
+        )
+        for n in range(3):
+            await handle.signal("n", n)
+        await handle.signal("go")
+        await simulation.sleep("1d")
+
+    return base.app([workflow], client)
+
+
+def hurried() -> App:
+    """A run that ends while a timer of it goes on; its retention ends as well."""
+    base = Base()
+
+    @base.temporal.workflow("hurried")
+    async def workflow(ctx: WorkflowContext) -> str:
+        task = asyncio.ensure_future(ctx.sleep("later", "90d"))
+        await ctx.sleep("moment", "1m")
+        return "?" if task.done() else "done"
+
+    async def client(simulation: Simulation) -> None:
+        assert await base.run(workflow) == "done"
+        await simulation.sleep("10d")
+
+    return base.app([workflow], client)
+
+
+def stopping() -> App:
+    """An activity that is asked to stop, by a run that then waits for something else."""
+    base = Base()
+
+    @base.temporal.workflow("stopping")
+    async def workflow(ctx: WorkflowContext) -> None:
+        task = asyncio.ensure_future(
+            ctx.activity(
+                "async",
+                base.asynchronous,
+                start_to_close_timeout="60d",
+                cancellation_type="wait_cancellation_completed",
+            )
+        )
+        await ctx.sleep("moment", "1m")
+        task.cancel()
+        await ctx.wait_for_signal("never")
+
+    async def client(simulation: Simulation) -> None:
+        await base.temporal.start_workflow(workflow, workflow_id="main", task_queue=QUEUE)
+        await simulation.sleep("1h")
+
+    return base.app([workflow], client)
+
+
 def overlapping(overlap: str) -> Callable[[], App]:
     """A schedule whose runs take longer than its interval."""
 
@@ -77,8 +142,8 @@ def overlapping(overlap: str) -> Callable[[], App]:
     return make
 
 
-def saga(order: int = -1) -> Callable[[], App]:
-    """What was done is taken back: in reverse order with -1, in the same order with 1."""
+def saga(order: int = -1, times: int = 1) -> Callable[[], App]:
+    """What was done is taken back so many times: in reverse order with -1, in the same order with 1."""
 
     def make() -> App:
         base = Base()
@@ -96,7 +161,7 @@ def saga(order: int = -1) -> Callable[[], App]:
         async def workflow(ctx: WorkflowContext) -> str:
             for name in names:
                 await ctx.activity(name, acts[name], retry=RetryPolicy())
-            for name in names[::order]:
+            for name in names[::order] * times:
                 await ctx.activity(f"undo {name}", acts[f"undo_{name}"], retry=RetryPolicy())
             return "undone"
 
@@ -150,14 +215,18 @@ POLICIES = ("skip", "buffer_one", "buffer_all", "allow_all", "cancel_other", "te
 APPLICATIONS: dict[str, Callable[[], App]] = {
     **REPRESENTATIVES,
     "archived": archived,
+    "hands_on": hands_on,
+    "hurried": hurried,
     "signalled": signalled,
+    "stopping": stopping,
     "left_alone": left_alone,
     "saga": saga(),
     "saga_in_order": saga(1),
+    "saga_twice": saga(times=2),
     "forgetful": forgetful,
     **{f"overlapping_{policy}": overlapping(policy) for policy in POLICIES},
 }
-CORRECT = tuple(name for name in APPLICATIONS if name not in ("saga_in_order", "forgetful"))
+CORRECT = tuple(name for name in APPLICATIONS if name not in ("saga_in_order", "saga_twice", "forgetful"))
 """Those in which nothing is wrong."""
 
 
