@@ -1,8 +1,8 @@
 """``@pytest.mark.chaos``: one test, many seeds, each in a world of its own and under faults.
 
-Owns what the marker and its options mean, how a test becomes a scenario, and what a failing one says. Every
-seed gets a new simulation and new fixtures, as far as these depend on ``sim``. The first failure ends the
-campaign; it is shrunk, and its smallest run is the one that pytest shows. Invariants: only tests with the
+Owns how a test becomes a scenario, and what a failing one says; ``plugin_marker`` says what was asked for.
+Every seed gets a new simulation and new fixtures, as far as these depend on ``sim``. The first failure ends
+the campaign; it is shrunk, and its smallest run is the one that pytest shows. Invariants: only tests with the
 marker come here; the command that repeats the failure is the last line of what is added to the report.
 
 Must not import: another asyncio plugin.
@@ -20,10 +20,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import attrs
 import pytest
 
-from ..runtime.durations import DurationLike, parse_duration
+from ..runtime.durations import parse_duration
 from ..runtime.errors import InvalidArgumentError
 from .errors import TapeError
 from .explore import Campaign, CampaignReport, Outcome, Progress, make_strategy
@@ -31,8 +30,7 @@ from .explore.report import Summary
 from .explore.work import play_case
 from .failure import Failure, examine
 from .failure_file import read_failure, write_failure
-from .fault_text import parse_faults
-from .faults import FaultPlan
+from .plugin_marker import Wanted, options_of, plan_of, refused, wanted_of
 from .plugin_run import async_function, marker_options
 from .plugin_terminal import BRANCH, COMMAND, KIND, LOCATION, MESSAGE, Status, status, width_of_report
 from .runner import run_scenario
@@ -40,7 +38,6 @@ from .scenario import Kind, RunResult, Scenario
 from .simulation import Simulation
 from .tape import Tape
 
-SEEDS_DEFAULT = 100
 CURRENT: pytest.StashKey[Simulation] = pytest.StashKey()
 """Where an item keeps the simulation of the seed that is being run; the ``sim`` fixture hands it out."""
 TOLD: pytest.StashKey[str] = pytest.StashKey()
@@ -49,7 +46,6 @@ TITLE = "temporal-do chaos"
 STATUS_EVERY_NS = 100_000_000
 HEAL_AFTER = "365d"
 """A test's workflows may sleep for weeks, and faults are to strike all along; they end with the test."""
-_OPTIONS = ("seeds", "faults", "budget", "strategy", "strict", "allow_unreached", "heal_after", "settle")
 _SIMULATION_OPTIONS = (
     "start",
     "freeze_time",
@@ -58,21 +54,6 @@ _SIMULATION_OPTIONS = (
     "time_skipping",
     "raise_task_failures",
 )
-
-
-@attrs.frozen(kw_only=True)
-class Wanted:
-    """What marker and options ask for."""
-
-    seeds: int | None
-    budget_ns: int | None
-    first_seed: int
-    strategy: str
-    strict: bool
-    judges_reach: bool
-    tape: str | None
-    single: str | None
-    """The one seed of --sim-seed, if it is no number."""
 
 
 @contextmanager
@@ -99,13 +80,13 @@ def run_chaos(item: pytest.Function, test: Any) -> None:
     """
     caught: list[BaseException] = []
     scenario = _scenario(item, test, caught)
-    wanted = _wanted(item, scenario)
+    wanted = wanted_of(item)
     try:
         with status(item.config) as shown:
             report = _run(item, scenario, wanted, shown)
             failure = _examined(scenario, wanted, report, shown)
     except (InvalidArgumentError, TapeError) as error:
-        raise _refused(item, error) from None
+        raise refused(item, error) from None
     finally:
         _finish_fixtures(item)
     item.user_properties.append(("chaos_seeds", report.runs))
@@ -122,49 +103,6 @@ def run_chaos(item: pytest.Function, test: Any) -> None:
 # --- what is asked for ---
 
 
-def _options(item: pytest.Function) -> dict[str, Any]:
-    options: dict[str, Any] = {}
-    for marker in item.iter_markers("chaos"):
-        if marker.args:
-            pytest.fail(
-                f"@pytest.mark.chaos of {item.nodeid} takes names only: chaos(seeds=50)", pytrace=False
-            )
-        unknown = [name for name in marker.kwargs if name not in _OPTIONS]
-        if unknown:
-            known = ", ".join(_OPTIONS)
-            pytest.fail(
-                f"@pytest.mark.chaos of {item.nodeid} knows no {unknown[0]!r}; there are: {known}",
-                pytrace=False,
-            )
-        options = {**marker.kwargs, **options}
-    seeds = options.get("seeds", 1)
-    if isinstance(seeds, bool) or not isinstance(seeds, int | None) or (seeds is not None and seeds < 1):
-        raise _refused(item, f"seeds takes a number from 1 on, not {seeds!r}")
-    return options
-
-
-def _refused(item: pytest.Item, why: object) -> BaseException:
-    """The failure of a test whose marker or options make no sense."""
-    return pytest.fail.Exception(f"@pytest.mark.chaos of {item.nodeid}: {why}", pytrace=False)
-
-
-def check_kind(item: pytest.Item) -> None:
-    """Fail a test that has the marker and can't take ``sim``, rather than run it as if it had none."""
-    case = getattr(item, "cls", None)
-    if not isinstance(item, pytest.Function) or (case is not None and hasattr(case, "assertEqual")):
-        raise _refused(
-            item, "it needs an 'async def' test that takes 'sim', and methods of a TestCase take no fixtures"
-        )
-
-
-def _plan(given: FaultPlan | str | None) -> FaultPlan:
-    if isinstance(given, FaultPlan):
-        return given
-    if not isinstance(given, str | None):
-        raise InvalidArgumentError(f"faults takes a FaultPlan or a text such as 'crashes', not {given!r}")
-    return FaultPlan() if given is None else parse_faults(given)
-
-
 def _scenario(item: pytest.Function, test: Any, caught: list[BaseException]) -> Scenario:
     """The test as a scenario; what it raises is in ``caught`` afterwards."""
     function = async_function(test)
@@ -172,14 +110,14 @@ def _scenario(item: pytest.Function, test: Any, caught: list[BaseException]) -> 
         pytest.fail(
             f"@pytest.mark.chaos of {item.nodeid} needs an 'async def' test that takes 'sim'", pytrace=False
         )
-    options = _options(item)
+    options = options_of(item)
     simulation_options = marker_options(item)
     try:
-        faults = _plan(options.get("faults"))
+        faults = plan_of(options.get("faults"))
         heal_after_ns = parse_duration(options.get("heal_after", HEAL_AFTER), name="heal_after")
         settle_ns = parse_duration(options.get("settle", "1d"), name="settle")
     except InvalidArgumentError as error:
-        raise _refused(item, error) from None
+        raise refused(item, error) from None
     return Scenario(
         name=item.name,
         workload=_workload(item, function, caught),
@@ -264,41 +202,12 @@ def _finish_fixtures(item: pytest.Function) -> None:
         definition.finish(item._request)  # type: ignore[arg-type]
 
 
-def _wanted(item: pytest.Function, scenario: Scenario) -> Wanted:
-    options = _options(item)
-    config = item.config
-    budget: DurationLike | None = config.getoption("--chaos-budget") or options.get("budget")
-    seeds = config.getoption("--chaos-seeds") or options.get("seeds")
-    if seeds is None and budget is None:
-        seeds = SEEDS_DEFAULT
-    chosen = config.getoption("--sim-seed")
-    number = chosen is not None and re.fullmatch(r"-?\d+", chosen)
-    many = config.getoption("--chaos-seeds") is not None or config.getoption("--chaos-budget") is not None
-    one = chosen is not None and not many
-    try:
-        budget_ns = None if budget is None else parse_duration(budget, name="budget")
-        if budget_ns is not None and budget_ns < 1:
-            raise InvalidArgumentError(f"budget takes a time above 0, not {budget!r}")
-    except InvalidArgumentError as error:
-        raise _refused(item, error) from None
-    return Wanted(
-        seeds=1 if one else seeds,
-        budget_ns=None if one else budget_ns,
-        first_seed=int(chosen) if number else 0,
-        strategy=options.get("strategy") or ("swarm" if options.get("faults") is None else "random"),
-        strict=bool(options.get("strict", False) or config.getoption("--sim-strict")),
-        judges_reach=not one and not options.get("allow_unreached", False),
-        tape=config.getoption("--chaos-tape"),
-        single=None if number else chosen,
-    )
-
-
 # --- running ---
 
 
 def _run(item: pytest.Function, scenario: Scenario, wanted: Wanted, shown: Status) -> CampaignReport:
     strategy = make_strategy(wanted.strategy)
-    if _options(item).get("faults") is not None and (why := strategy.refuses(scenario.faults)):
+    if options_of(item).get("faults") is not None and (why := strategy.refuses(scenario.faults)):
         raise InvalidArgumentError(f"strategy {strategy.name!r} can't use its faults: {why}")
     if wanted.tape is not None or wanted.single is not None:
         summary = Summary([scenario.name])

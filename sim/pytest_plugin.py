@@ -140,7 +140,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Refuse the chaos marker where it would mean nothing."""
     if item.get_closest_marker("chaos") is not None:
-        from .plugin_chaos import check_kind
+        from .plugin_marker import check_kind
 
         check_kind(item)
 
