@@ -122,7 +122,7 @@ def run(arguments: argparse.Namespace) -> int:
             list_scenarios(arguments.output)
             return ExitCode.OK
         if arguments.scenarios[:1] == [SHOW]:
-            return show(arguments.scenarios[1:], arguments.output)
+            return show(arguments.scenarios[1:], arguments.output, allow_unreached=arguments.allow_unreached)
         return _run(arguments)
 
 

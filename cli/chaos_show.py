@@ -1,8 +1,8 @@
 """``temporal-do chaos show FILE``: a recorded failure told once more, or the results of a campaign summed up.
 
-Owns telling the two sorts of files apart. Results of one seed that differ between files are told, and make
-the exit code that of nondeterminism. A recorded failure is run again: a story is made of steps, and the file
-holds choices.
+Owns telling the two sorts of files apart. The exit code over results is the campaign's: that of its worst
+failure, or of a state that none of its parts reached; results of one seed that differ between files are told,
+and are nondeterminism. A recorded failure is run again: a story is made of steps, and the file holds choices.
 """
 
 from __future__ import annotations
@@ -10,15 +10,20 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
+from typing import Any
+
+import attrs
 
 from ..sim.explore import CampaignReport, Outcome, compare_digests, merge_results, read_results
 from ..sim.failure import Failure
 from ..sim.failure_file import FailureFile, read_failure
+from ..sim.faults import FaultPlan
 from ..sim.runner import run_and_keep
 from ..sim.timeline_text import duration_text
+from .chaos_report import exit_code
 from .chaos_scenarios import find_all
 from .errors import UsageError
 from .exit_codes import ExitCode
@@ -27,15 +32,21 @@ from .terminal import may_colour, width
 _LABELS_MAX = 24
 
 
-def show(files: Sequence[str], output: str) -> ExitCode:
-    """Show one recorded run, or the results files of one campaign. Raises UsageError."""
+def show(files: Sequence[str], output: str, *, allow_unreached: bool = False) -> ExitCode:
+    """Show one recorded run, or the results files of one campaign. Raises UsageError.
+
+    ``allow_unreached``: a state that no run of the campaign reached is no failure.
+    """
     if not files:
         raise UsageError("'chaos show' takes the file of a recorded run, or results files of a campaign")
     for file in files:
         if not Path(file).is_file():
             raise UsageError(f"there is no file {file!r}")
     if all(_is_results(file) for file in files):
-        return _show_results(merge_results(files), _differences(files), output)
+        report = merge_results(files)
+        if allow_unreached or report.failures:
+            report = attrs.evolve(report, judges_reach=False)
+        return _show_results(report, _differences(files), read_results(files[0])[0], output)
     if len(files) > 1:
         raise UsageError("give one recorded run, or results files only")
     return _show_run(files[0], read_failure(files[0]), output)
@@ -55,8 +66,28 @@ def _differences(files: Sequence[str]) -> list[str]:
     return list(found)
 
 
-def _show_results(report: CampaignReport, differences: Sequence[str], output: str) -> ExitCode:
-    code = ExitCode.NONDETERMINISM if differences else ExitCode.OK
+def _repeating(report: CampaignReport, outcome: Outcome, head: Mapping[str, Any]) -> str:
+    """The command that runs the case of ``outcome`` again; ``head`` is that of its results file."""
+    strategy = report.strategy.replace(",", " ").split()[0]
+    plan = head["faults"]  # what the campaign had in place of its scenarios' own
+    faults = "" if plan is None else json.dumps({name: value for name, value in plan.items() if value})
+    words = ["temporal-do", "chaos", outcome.scenario, "--seed", str(outcome.result.seed)]
+    if strategy == "coverage":  # which runs were varied depends on all before them
+        words[-1:] = [str(head["first_seed"]), "--seeds", str(outcome.number + 1)]
+    if strategy in ("exhaustive", "pairs"):
+        placed = FaultPlan.from_json(outcome.result.tape.faults).placements
+        faults = ",".join(f"{each.fault}@{each.key}#{each.occurrence}" for each in placed)
+    elif strategy != "random":
+        words += ["--strategy", strategy]
+    if faults:
+        words += ["--faults", faults]
+    return shlex.join(words)
+
+
+def _show_results(
+    report: CampaignReport, differences: Sequence[str], head: Mapping[str, Any], output: str
+) -> ExitCode:
+    code = ExitCode.NONDETERMINISM if differences else exit_code(report.violations)
     if output == "json":
         found = {
             "strategy": report.strategy,
@@ -64,8 +95,13 @@ def _show_results(report: CampaignReport, differences: Sequence[str], output: st
             "failed_runs": len(report.failures),
             "faults": report.faults,
             "reached": {name: dict(counts) for name, counts in report.reached.items()},
+            "never_reached": [
+                {"scenario": scenario, "name": name, "fails": report.judges_reach}
+                for scenario, name in report.never_reached
+            ],
             "failures": [json.loads(outcome.to_json()) for outcome in report.failures],
             "differences": list(differences),
+            "exit_code": int(code),
         }
         print(json.dumps(found, indent=2, ensure_ascii=False))
         return code
@@ -73,8 +109,7 @@ def _show_results(report: CampaignReport, differences: Sequence[str], output: st
     for difference in differences:
         print(f"  one seed, two runs: {difference}")
     for outcome in report.failures:
-        words = ["temporal-do", "chaos", outcome.scenario, "--seed", str(outcome.result.seed)]
-        print(f"repeat with: {shlex.join(words)}")
+        print(f"repeat with: {_repeating(report, outcome, head)}")
     return code
 
 

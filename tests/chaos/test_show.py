@@ -1,0 +1,52 @@
+"""``temporal-do chaos show`` over results: the verdict of a campaign, and what repeats its failures."""
+
+from __future__ import annotations
+
+import json
+import shlex
+
+import pytest
+
+from temporal_do.cli.exit_codes import ExitCode
+from tests.command import Command
+
+SHOP = "tests.chaos.shop"
+
+
+def test_a_state_that_no_shard_reached_fails_the_campaign_unless_that_is_allowed(chaos: Command) -> None:
+    files = ["one.jsonl", "two.jsonl"]
+    for number, file in enumerate(files, start=1):
+        part = ("--seeds", "4", "--shard", f"{number}/2", "--resume", file)
+        assert chaos(f"{SHOP}:NEVER", *part).code == 0, "a part does not judge"
+    said = chaos("show", *files)
+    assert said.code == ExitCode.LIVENESS and "never reached: pigs fly" in said.out
+    found = json.loads(chaos("show", *files, "--output", "json").out)
+    assert found["exit_code"] == ExitCode.LIVENESS
+    assert found["never_reached"] == [{"scenario": f"{SHOP}:NEVER", "name": "pigs fly", "fails": True}]
+    assert chaos("show", *files, "--allow-unreached").code == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("CARELESS",),
+        ("CARELESS", "--strategy", "swarm"),
+        ("CARELESS", "--strategy", "pct"),
+        ("CARELESS", "--strategy", "coverage"),
+        ("CARELESS", "--strategy", "exhaustive"),
+        ("QUIET", "--faults", "workers=300000"),
+    ],
+    ids=" ".join,
+)
+def test_the_command_of_each_failure_repeats_it_whatever_the_strategy(
+    chaos: Command, words: tuple[str, ...]
+) -> None:
+    scenario, *options = words
+    assert (
+        chaos(f"{SHOP}:{scenario}", *options, "--seeds", "200", "--resume", "r.jsonl").code == ExitCode.SAFETY
+    )
+    (line,) = [line for line in chaos("show", "r.jsonl").out.splitlines() if line.startswith("repeat with: ")]
+    (failure,) = json.loads(chaos("show", "r.jsonl", "--output", "json").out)["failures"]
+    again = chaos(*shlex.split(line)[4:], "--no-shrink", "--output", "json")
+    assert again.code == ExitCode.SAFETY
+    assert json.loads(again.out)["failures"][0]["digest"] == failure["digest"]
