@@ -25,6 +25,7 @@ from ..sim.failure import Failure, examine
 from ..sim.failure_file import FailureFile, read_failure
 from ..sim.fault_text import parse_faults
 from ..sim.faults import FaultPlan
+from ..sim.patience import ctrl_c
 from ..sim.runner import run_scenario
 from ..sim.tape import engine_version
 from .chaos_report import Reporting, bar, list_scenarios
@@ -237,6 +238,7 @@ def _report(
         nonlocal last
         last = progress
         line.show(bar(progress))
+        raise_if_interrupted()
 
     campaign = Campaign(
         [each.reference for each in named],
@@ -253,7 +255,8 @@ def _report(
         progress=on_progress,
     )
     try:
-        report = campaign.run()
+        with ctrl_c() as raise_if_interrupted:
+            report = campaign.run()
     except KeyboardInterrupt:
         line.clear()
         if last is not None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -14,7 +16,7 @@ from temporal_do.runtime import Temporal, Worker, WorkflowContext
 from temporal_do.sim import Simulation, runner
 from temporal_do.sim.explore import Campaign
 from temporal_do.sim.failure import examine
-from temporal_do.sim.patience import LOOKS, OutOfPatience, patience
+from temporal_do.sim.patience import LOOKS, OutOfPatience, ctrl_c, patience
 from temporal_do.sim.runner import run_scenario
 from temporal_do.sim.scenario import Kind, Scenario
 
@@ -83,8 +85,6 @@ def test_a_run_that_takes_steps_may_take_as_long_as_it_needs() -> None:
 
 
 def test_what_was_there_before_is_there_again() -> None:
-    import signal
-
     before = signal.getsignal(signal.SIGVTALRM)
     with pytest.raises(OutOfPatience), patience(PATIENCE_SECONDS, lambda: 1):
         burn(60)
@@ -104,6 +104,25 @@ def test_in_another_thread_it_waits() -> None:
     thread.start()
     thread.join()
     assert said == ["done"]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_ctrl_c_is_noticed_where_python_drops_it() -> None:
+    class Dying:
+        def __del__(self) -> None:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    before = signal.getsignal(signal.SIGINT)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with ctrl_c() as raise_if_interrupted:
+            raise_if_interrupted()
+            Dying()
+            with pytest.raises(KeyboardInterrupt):
+                raise_if_interrupted()
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_ctrl_c_in_a_workflow_ends_the_run_and_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
