@@ -205,9 +205,11 @@ def plan_of(arguments: argparse.Namespace) -> FaultPlan | None:
         return None
     if text.endswith(".json"):
         try:
-            text = Path(text).read_text("utf-8")
+            return parse_faults(Path(text).read_text("utf-8"))
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(f"{arguments.faults} cannot be read: {error}") from None
+        except InvalidArgumentError as error:
+            raise UsageError(f"{arguments.faults}: {error}") from None
     return parse_faults(text)
 
 

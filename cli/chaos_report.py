@@ -61,7 +61,8 @@ def bar(progress: Progress) -> str:
         parts.append(f"[{'#' * filled}{'.' * (_BAR_WIDTH - filled)}]")
         parts.append(f"{progress.done}/{progress.total} seeds")
     else:
-        parts.append(f"{progress.done} seeds in {progress.elapsed_ns // 1_000_000_000} s")
+        seeds = f"{progress.done} seed{'s' * (progress.done != 1)}"
+        parts.append(f"{seeds} in {progress.elapsed_ns // 1_000_000_000} s")
     parts.append(f"{progress.runs_per_second:.1f} seeds/s")
     parts.append(f"{progress.states} states")
     parts.append(f"{progress.failures} failures" if progress.failures != 1 else "1 failure")

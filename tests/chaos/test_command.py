@@ -353,6 +353,22 @@ def test_the_exit_code_does_not_depend_on_how_much_is_read(
     assert run.stderr.splitlines()[-1] == str(int(code))
 
 
+def test_a_fault_plan_that_is_broken_is_named(chaos: Command, tmp_path: Path) -> None:
+    (tmp_path / "plan.json").write_text("{broken")
+    said = chaos(f"{SHOP}:GOOD", "--faults", "plan.json")
+    assert said.code == ExitCode.USAGE
+    assert said.err.startswith("temporal-do: plan.json: this is no fault plan")
+
+
+def test_without_a_number_of_seeds_the_line_counts_them(
+    chaos: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[str] = []
+    monkeypatch.setattr(Line, "show", lambda self, text: shown.append(text))
+    chaos(f"{SHOP}:GOOD", "--budget", "300ms")
+    assert shown[0].startswith("1 seed in 0 s  ")
+
+
 def test_a_module_means_all_its_scenarios(chaos: Command) -> None:
     found = json.loads(chaos(SHOP, "--seeds", "1", "--failures", "0", "--output", "json").out)
     assert len(found["scenarios"]) == 10
