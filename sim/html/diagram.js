@@ -162,10 +162,10 @@ class Pane {
     return row;
   }
 
-  // An arrow says already where a message goes.
+  // An arrow says already where a message goes, if its end is in sight.
   withoutReceiver(step) {
     const said = `${this.run.lanes[step[OTHER]]?.name}: `;
-    return step[TEXT].startsWith(said) ? step[TEXT].slice(said.length) : step[TEXT];
+    return this.x.has(step[OTHER]) && step[TEXT].startsWith(said) ? step[TEXT].slice(said.length) : step[TEXT];
   }
 
   wires(from, to) {
