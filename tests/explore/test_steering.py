@@ -44,6 +44,13 @@ def test_only_workflow_code_counts() -> None:
     assert not any("/runtime/" in name for name in jumps)
 
 
+def test_a_workflow_of_one_line_has_no_branches(tmp_path: Path) -> None:
+    file = tmp_path / "brief.py"
+    file.write_text("async def brief(ctx): return await ctx.sleep('a while', '1h')\n\n\nafter = 1\n")
+    arcs = [(str(file), -1, 1), (str(file), 1, -1)]
+    assert untaken_branches(arcs, [(str(file), 1, 1)]) == ()
+
+
 def test_recording_changes_nothing() -> None:
     result, found = play_covered(worlds.TILLS, Case(number=0, seed=3), False, ())
     assert result.digest == run_scenario(worlds.TILLS, seed=3, checkers=()).digest
