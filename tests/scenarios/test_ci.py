@@ -39,7 +39,7 @@ def test_the_script_gives_the_command_what_it_takes(known: set[str]) -> None:
 
 def test_the_workflow_gives_the_script_what_it_takes(known: set[str]) -> None:
     text = WORKFLOW.read_text()
-    flags = set(FLAG.findall(text))
+    flags = set(FLAG.findall(text)) - {"--silent"}  # make's
     assert "--shard" in flags
     assert flags <= known
     script = SCRIPT.read_text()
@@ -50,3 +50,10 @@ def test_the_workflow_gives_the_script_what_it_takes(known: set[str]) -> None:
 def test_the_shards_are_all_of_them() -> None:
     (line,) = re.findall(r"shard: \[(.*)\]", WORKFLOW.read_text())
     assert re.findall(r"\d+/\d+", line) == [f"{number}/4" for number in range(1, 5)]
+
+
+def test_what_the_shards_keep_is_judged_as_one() -> None:
+    text = WORKFLOW.read_text()
+    (kept,) = re.findall(r"--resume (\S+)", text)
+    assert f"path: {kept}\n" in text
+    assert f"temporal-do chaos show shards/*/{kept}" in text
