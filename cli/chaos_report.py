@@ -185,7 +185,9 @@ class Reporting:
             text = f"{self._named[reference].name}: {runs} run{'s' * (runs != 1)}"
             yield f"{mark}  {text}, {failed} failed" if failed else f"{mark}  {text}"
         facts = [f"{report.faults:,} faults struck", f"{duration_text(report.virtual_ns)} of virtual time"]
-        if report.elapsed_ns:
+        if report.resumed:
+            facts.append(f"{report.resumed:,} runs from {self._arguments.resume}, whatever has changed since")
+        if report.elapsed_ns and report.runs > report.resumed:
             facts.append(f"{duration_text(report.elapsed_ns)}, {report.runs_per_second:.1f} runs/s")
         yield f"    {', '.join(facts)}"
         for reference, name in report.never_reached:
@@ -223,6 +225,7 @@ class Reporting:
             "strategy": report.strategy,
             "scenarios": [self._named[reference].name for reference in report.runs_of],
             "runs": report.runs,
+            "resumed_runs": report.resumed,
             "passed_runs": report.passed_runs,
             "failed_runs": len(report.failures),
             "complete": report.complete,

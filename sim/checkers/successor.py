@@ -110,7 +110,7 @@ class Successor(Checker):
     def _left_behind(self, world: World) -> None:
         """Replay the last task of the few runs that had the most signals: what has it not consumed?
 
-        Not of those whose last task ran a local activity: what that gave is not known before the task is done.
+        Not of those whose last task ran a local activity: its result is not known before the task is done.
         """
         wanted = sorted(self._last_tasks, key=lambda run: -len(self._signals[run]))[:SAMPLE]
         if not wanted:

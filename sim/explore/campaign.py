@@ -234,6 +234,7 @@ class _Run:
             elapsed_ns=clock_ns() - self._began_ns,
             complete=complete,
             judges_reach=judges,
+            resumed=self._resumed,
         )
 
     def _over(self) -> bool:

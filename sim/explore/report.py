@@ -40,6 +40,8 @@ class CampaignReport:
     elapsed_ns: int = 0
     complete: bool = True
     judges_reach: bool = True
+    resumed: int = 0
+    """So many of the runs were found in the results file and not made."""
     branches: tuple[str, ...] | None = None
     """Branches of workflow code that no run took, ``file:line->line``; None: it was not asked for."""
 
@@ -82,7 +84,7 @@ class CampaignReport:
     @property
     def runs_per_second(self) -> float:
         """Of real time, all processes together; 0 where it is not known."""
-        return self.runs * 1e9 / self.elapsed_ns if self.elapsed_ns else 0.0
+        return (self.runs - self.resumed) * 1e9 / self.elapsed_ns if self.elapsed_ns else 0.0
 
     def __str__(self) -> str:
         lines = [f"{self.strategy}: {self.runs} runs, {self.faults} faults, {len(self.failures)} failed"]
@@ -146,6 +148,7 @@ class Summary:
         elapsed_ns: int = 0,
         complete: bool = True,
         judges_reach: bool = True,
+        resumed: int = 0,
     ) -> CampaignReport:
         """The sum of what was added; the order in which it came plays no part."""
         branches = None
@@ -169,6 +172,7 @@ class Summary:
             elapsed_ns=elapsed_ns,
             complete=complete,
             judges_reach=judges_reach,
+            resumed=resumed,
             branches=branches,
         )
 

@@ -50,3 +50,13 @@ def test_the_command_of_each_failure_repeats_it_whatever_the_strategy(
     again = chaos(*shlex.split(line)[4:], "--no-shrink", "--output", "json")
     assert again.code == ExitCode.SAFETY
     assert json.loads(again.out)["failures"][0]["digest"] == failure["digest"]
+
+
+def test_runs_that_come_from_the_file_are_not_passed_off_as_made(chaos: Command) -> None:
+    options = (f"{SHOP}:GOOD", "--resume", "r.jsonl")
+    assert "from r.jsonl" not in chaos(*options, "--seeds", "3").out
+    said = chaos(*options, "--seeds", "3").out
+    assert "3 runs from r.jsonl, whatever has changed since" in said and "runs/s" not in said
+    more = json.loads(chaos(*options, "--seeds", "5", "--output", "json").out)
+    assert (more["runs"], more["resumed_runs"]) == (5, 3)
+    assert more["runs_per_second"] < 1_000
