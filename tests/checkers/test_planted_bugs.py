@@ -51,6 +51,7 @@ from temporal_do.sim.alarms import ObjectAlarm
 from temporal_do.sim.checkers import CHECKERS
 from temporal_do.sim.lives import LIVE
 from temporal_do.sim.objects import SimObject, SimObjectHost
+from temporal_do.sim.platform import Platform
 from temporal_do.sim.runner import run_scenario
 
 from . import plants
@@ -352,6 +353,15 @@ def _no_output_gate(patch: pytest.MonkeyPatch) -> None:
         self.platform.scheduler.at(self.platform.now() + 1_000_000, self._commit, change)
 
     patch.setattr(SimObjectHost, "commit", commit)
+
+
+@planted(17, "the platform lets answers out before what they follow is durable", "signals", profile="prod")
+def _no_gate_for_answers(patch: pytest.MonkeyPatch) -> None:
+    def hold(self: Platform, host: Any, call: Any, reply: Any) -> None:
+        if host.calls.pop(call.number, None) is not None:
+            self._reply(host, call, reply)
+
+    patch.setattr(Platform, "_hold_reply", hold)
 
 
 @planted(18, "the platform lets messages in while an object reads", "children")
