@@ -43,8 +43,8 @@ if TYPE_CHECKING:
 # of another needs that task put aside; before, each loop has its own current task.
 _CURRENT_TASK_IS_PER_THREAD = sys.version_info >= (3, 14)
 
-# A turn that takes more callbacks than this never becomes idle, as far as anybody will wait.
-DEFAULT_STEPS_MAX = 1_000_000
+# A turn that takes more callbacks than this never becomes idle, as far as anybody will wait: about a second.
+DEFAULT_STEPS_MAX = 500_000
 # How often eviction is thrown into a coroutine that swallows it and awaits again.
 EVICTION_ATTEMPTS_MAX = 16
 _PRUNE_TASKS_MIN = 16
@@ -281,13 +281,14 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         if task is not None:
             who = f"task {task.get_name()!r}"
             frames = _frames_of(task)
+            frames = [frame for frame in frames if not _is_of_the_engine(frame)] or frames
             if frames:
                 code = frames[-1].f_code
                 who += f" in {code.co_qualname}() at {code.co_filename}:{frames[-1].f_lineno}"
         return EndlessTurnError(
             f"workflow code did not become idle after {limit} steps of one turn: {who} keeps rescheduling "
-            "itself. Wait for something (a timer, an event, a condition) instead of polling with "
-            "asyncio.sleep(0)",
+            "itself. Wait for something (a timer that takes time, an event, a condition) instead of polling "
+            "with a sleep of no time",
             limit=limit,
         )
 
@@ -452,6 +453,10 @@ def _frames_of(task: Task) -> list[Any]:
             frames.append(frame)
         awaited = getattr(awaited, "cr_await", None) or getattr(awaited, "ag_await", None)
     return frames
+
+
+def _is_of_the_engine(frame: Any) -> bool:
+    return str(frame.f_globals.get("__name__")).startswith(f"{__package__}.")
 
 
 refuse_loop_methods(DeterministicLoop)

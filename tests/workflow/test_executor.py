@@ -149,16 +149,26 @@ def test_nondeterminism_fails_the_task_with_its_own_cause() -> None:
     assert "Probable cause" in message.failure.message
 
 
-def test_a_loop_that_never_waits_is_told_so(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+async def spins(ctx: Any) -> None:
+    while True:
+        await asyncio.sleep(0)
+
+
+async def spins_with_the_context(ctx: Any) -> None:
+    while True:
+        await ctx.sleep("nap", "0s")
+
+
+@pytest.mark.parametrize("spin", [spins, spins_with_the_context])
+def test_a_loop_that_never_waits_is_told_so_with_its_line(
+    spin: Any, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("temporal_do.runtime.loop.DEFAULT_STEPS_MAX", 1000)
-
-    async def spin(ctx: Any) -> Any:
-        while True:
-            await asyncio.sleep(0)
-
     run = start(spin)
     assert isinstance(run.task(), FailWorkflowTask)
     assert isinstance(run.errors[0], EndlessTurnError)
+    line = spin.__code__.co_firstlineno + 2
+    assert f"in {spin.__name__}() at {__file__}:{line} keeps rescheduling" in str(run.errors[0])
 
 
 def test_queries_of_a_task_that_fails_are_answered_with_the_failure() -> None:
