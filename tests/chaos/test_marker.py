@@ -9,12 +9,6 @@ from textwrap import dedent
 
 import pytest
 
-# Loaded here once: what a run inside this process imports is forgotten when that run ends.
-import temporal_do.sim.explore.steered
-import temporal_do.sim.plugin_chaos
-import temporal_do.sim.plugin_report
-import temporal_do.sim.shrink
-
 pytest_plugins = "pytester"
 
 CARELESS = """
@@ -361,6 +355,3 @@ def test_a_test_steered_by_coverage_names_the_branches_that_no_seed_took(pyteste
             "  *test_it.py:[0-9]*->[0-9]* (if amount > 100:)",
         ]
     )
-
-
-__all__ = ["temporal_do"]

@@ -14,10 +14,6 @@ import pytest
 from tests.chaos.test_ci import read_annotation
 from tests.tidy.rules.source import ROOT
 
-# Loaded here once: what a run inside this process imports is forgotten when that run ends.
-import temporal_do.sim.plugin_chaos  # isort: skip
-import temporal_do.sim.plugin_terminal  # isort: skip
-
 pytest_plugins = "pytester"
 
 SLOW = """
@@ -163,6 +159,3 @@ def test_nothing_is_annotated_elsewhere_or_where_another_plugin_does_it(
     pytester.makeini("[pytest]\naddopts = --import-mode=importlib\npythonpath = .\n")
     said = pytester.runpytest_subprocess(*ALONE, "-p", "pytest_github_actions_annotate_failures")
     assert not _annotations(said.stdout.str())
-
-
-__all__ = ["temporal_do"]

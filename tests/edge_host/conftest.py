@@ -10,10 +10,6 @@ from typing import Any
 
 import pytest
 
-# Loaded here once: what a run inside this process imports is forgotten when that run ends.
-import temporal_do.sim.plugin_report
-import temporal_do.sim.plugin_run
-import temporal_do.sim.replayer
 from temporal_do.sim import Simulation, plugin_host
 
 APP = """
@@ -105,4 +101,4 @@ def run(project: pytest.Pytester, text: str, *arguments: str) -> pytest.RunResul
     return project.runpytest_inprocess("--sim-host=fake", "-rs", *arguments)
 
 
-__all__ = ["run", "temporal_do"]
+__all__ = ["run"]

@@ -6,11 +6,6 @@ from textwrap import dedent
 
 import pytest
 
-# Loaded here once: what a run inside this process imports is forgotten when that run ends.
-import temporal_do.sim.plugin_report
-import temporal_do.sim.plugin_run
-import temporal_do.sim.replayer
-
 APP = """
 from temporal_do.runtime import Temporal, Worker
 
@@ -60,6 +55,3 @@ def project(pytester: pytest.Pytester) -> pytest.Pytester:
 def write_tests(project: pytest.Pytester, text: str) -> None:
     """Write ``test_it.py``."""
     project.makepyfile(test_it="from app import *\nimport asyncio, datetime, pytest\n" + dedent(text))
-
-
-__all__ = ["temporal_do", "write_tests"]
