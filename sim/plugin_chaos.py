@@ -223,7 +223,7 @@ def _run(item: pytest.Function, scenario: Scenario, wanted: Wanted, shown: Statu
     return Campaign(
         scenario,
         strategy=strategy,
-        seeds=wanted.seeds,
+        seeds=wanted.seeds if wanted.is_counted or strategy.endless else None,
         budget_ns=wanted.budget_ns,
         failures_max=1,
         first_seed=wanted.first_seed,

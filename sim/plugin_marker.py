@@ -25,6 +25,8 @@ class Wanted:
     """What marker and options ask for."""
 
     seeds: int | None
+    is_counted: bool
+    """Somebody has said how many; if not, a strategy that has an end goes on to it."""
     budget_ns: int | None
     first_seed: int
     strategy: str
@@ -86,6 +88,7 @@ def wanted_of(item: pytest.Function) -> Wanted:
     config = item.config
     budget: DurationLike | None = config.getoption("--chaos-budget") or options.get("budget")
     seeds = config.getoption("--chaos-seeds") or options.get("seeds")
+    counted = seeds is not None
     if seeds is None and budget is None:
         seeds = SEEDS_DEFAULT
     chosen = config.getoption("--sim-seed")
@@ -100,6 +103,7 @@ def wanted_of(item: pytest.Function) -> Wanted:
         raise refused(item, error) from None
     return Wanted(
         seeds=1 if one else seeds,
+        is_counted=counted and not one,
         budget_ns=None if one else budget_ns,
         first_seed=int(chosen) if number else 0,
         strategy=options.get("strategy") or ("swarm" if options.get("faults") is None else "random"),

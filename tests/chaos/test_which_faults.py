@@ -141,3 +141,22 @@ def test_a_marker_whose_strategy_would_not_look_at_its_faults_is_refused(pyteste
     result = _run(pytester, SEEN.format(marker="strategy='exhaustive', faults='crashes'"))
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*strategy 'exhaustive' can't use its faults: it places its faults itself*"])
+
+
+@pytest.mark.parametrize("words", [(), ("--sim-seed", "3")], ids=["no seed", "one seed"])
+def test_a_strategy_with_an_end_goes_on_to_it_unless_somebody_says_how_many(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr("temporal_do.sim.plugin_marker.SEEDS_DEFAULT", 3)
+
+    def runs(marker: str, *words: str) -> int:
+        _run(pytester, SEEN.format(marker=marker), "--junit-xml=j.xml", *words).assert_outcomes(passed=1)
+        found = re.search(r'name="chaos_seeds" value="(\d+)"', (pytester.path / "j.xml").read_text())
+        assert found is not None
+        return int(found[1])
+
+    assert runs("strategy='exhaustive'", *words) > 30
+    assert runs("strategy='exhaustive', seeds=5", *words) == (
+        5 if not words else runs("strategy='exhaustive'")
+    )
+    assert runs("faults='none'", *words) == (3 if not words else 1)
