@@ -19,7 +19,7 @@ import attrs
 from ..runtime.durations import parse_duration
 from ..runtime.errors import InvalidArgumentError
 from ..sim.errors import TapeError
-from ..sim.explore import STRATEGIES, Campaign, CampaignReport, Outcome, Progress
+from ..sim.explore import STRATEGIES, Campaign, CampaignReport, Outcome, Progress, make_strategy
 from ..sim.explore.report import Summary
 from ..sim.failure import Failure, examine
 from ..sim.failure_file import FailureFile, read_failure
@@ -229,10 +229,10 @@ def _report(
         summary.add(Outcome(scenario=named[0].reference, number=0, result=result))
         return summary.report("replay" if recorded else "one seed", judges_reach=False)
     single = arguments.seed is not None and arguments.seeds is None and arguments.budget is None
-    seeds = 1 if single else arguments.seeds
-    strategy = arguments.strategy or "random"
-    if seeds is None and arguments.budget is None and strategy not in ("exhaustive", "pairs"):
-        seeds = SEEDS_DEFAULT
+    strategy = make_strategy(arguments.strategy or "random")
+    seeds = arguments.seeds
+    if seeds is None and strategy.endless:  # the others go on to their end, with the one seed they have
+        seeds = 1 if single else SEEDS_DEFAULT if arguments.budget is None else None
     line = Line()
     last: Progress | None = None
 

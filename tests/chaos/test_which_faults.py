@@ -160,3 +160,10 @@ def test_a_strategy_with_an_end_goes_on_to_it_unless_somebody_says_how_many(
         5 if not words else runs("strategy='exhaustive'")
     )
     assert runs("faults='none'", *words) == (3 if not words else 1)
+
+
+def test_one_seed_of_a_strategy_that_goes_by_places_is_all_its_places(chaos: Command) -> None:
+    places = ("--strategy", "exhaustive", "--output", "json")
+    whole = json.loads(chaos(GOOD, *places).out)["runs"]
+    assert json.loads(chaos(GOOD, "--seed", "3", *places).out)["runs"] > whole // 2 > 10
+    assert json.loads(chaos(GOOD, "--seed", "3", "--seeds", "2", *places).out)["runs"] == 2
