@@ -22,6 +22,7 @@ from ..faults import FaultPlan
 from ..scenario import Scenario
 from ..tape import engine_version
 from .case import Case, Outcome
+from .code_of import code_of
 from .machine import BrokenExecutor, Executor, Future, clock_ns, first_done, process_pool
 from .report import CampaignReport, Summary
 from .results import ResultsFile
@@ -157,6 +158,7 @@ class Campaign:
     def _head(self) -> dict[str, Any]:
         return {
             "engine": engine_version(),
+            "code": code_of(getattr(each.workload, "__module__", "") for each in self._scenarios.values()),
             "strategy": self.strategy.describe(),
             "scenarios": list(self._references),
             "first_seed": self._first_seed,

@@ -1,11 +1,11 @@
 """The results file of a campaign: a head line, then one JSON line per outcome, in the order they came in.
 
-    {"campaign": 1, "engine": "0.1.0", "strategy": "random", "scenarios": ["shop:ORDERS"], ...}
+    {"campaign": 1, "engine": "0.1.0", "code": {"shop": "5ec1..."}, "strategy": "random", ...}
     {"scenario": "shop:ORDERS", "number": 0, "seed": 0, "passed": true, ...}
 
 Invariants: a line is written whole and at once, so a campaign that was stopped at any moment goes on from its
 file; a last line that was cut short is dropped. A file belongs to the campaign whose head it has: going on
-with it under another strategy or other scenarios is refused.
+with it under another strategy, other scenarios or changed code is refused.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 
 from ...runtime.errors import InvalidArgumentError
 from .case import Outcome
+from .code_of import changed_modules
 
 FORMAT = 1
 
@@ -33,8 +34,13 @@ class ResultsFile:
             text = self.path.read_text("utf-8")
             whole = text[: text.rfind("\n") + 1]
             known, self.outcomes = _parse(whole, str(path))
+            if changed := changed_modules(known.get("code", {}), head["code"]):
+                raise InvalidArgumentError(
+                    f"{path} was begun with other code: {', '.join(changed)} changed since, so what is in it "
+                    "says nothing about the code of today. Delete it, or name another file"
+                )
             for name, value in head.items():
-                if known.get(name) != value:
+                if name != "code" and known.get(name) != value:
                     raise InvalidArgumentError(
                         f"{path} belongs to another campaign: its {name} is {known.get(name)!r}, "
                         f"not {value!r}"

@@ -97,6 +97,21 @@ def test_a_campaign_goes_on_where_its_results_file_ends(tmp_path: Path) -> None:
     assert (seen[-1].done, seen[-1].resumed, seen[-1].total) == (5, 3, 5)
 
 
+def test_what_older_code_came_to_is_not_taken_for_a_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = tmp_path / "an_edited_till.py"
+    module.write_text("from tests.explore.worlds import TILLS\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    path = tmp_path / "results"
+    Campaign("an_edited_till:TILLS", seeds=1, resume=path).run()
+    assert Campaign("an_edited_till:TILLS", seeds=2, resume=path).run().runs == 2
+    module.write_text("from tests.explore.worlds import TILLS  # mended\n")
+    with pytest.raises(InvalidArgumentError, match="begun with other code: an_edited_till changed since"):
+        Campaign("an_edited_till:TILLS", seeds=3, resume=path).run()
+    assert _seeds(path) == [0, 1]
+
+
 def test_failures_survive_in_the_results_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     worlds.forget_signal_requests(monkeypatch)
     first = Campaign(worlds.TILLS, seeds=10, resume=tmp_path / "results").run()
