@@ -319,7 +319,7 @@ def _throughput(effort: Effort, ways: Ways) -> list[Result]:
 def _written(effort: Effort, ours: World, peer: World) -> list[Result]:
     """What one activity more writes: of SQLite's log, whole pages; and of our rows, as encoded. The logs are
     looked at when the workflow ends, what is counted inside also after the alarms that follow."""
-    many = FEW + effort.size(20, 2)
+    many = FEW + effort.size(20, 10)  # more than the late alarms of what ran before can hide
     per = many - FEW
     ours.ask("/bench/count", {})
     logs, counts = _difference(effort, ours, "activities", many)
