@@ -9,12 +9,12 @@ import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 import pytest
 
 from temporal_do.cli.exit_codes import ExitCode
 from temporal_do.sim.ci import github_error, on_ci, on_github
+from tests.chaos.annotations import read_annotation
 from tests.command import Command
 from tests.tidy.rules.source import ROOT
 
@@ -22,15 +22,6 @@ yaml = pytest.importorskip("yaml", reason="needs PyYAML, which comes with the ex
 
 SHOP = "tests.chaos.shop"
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
-ANNOTATION = re.compile(r"::error (?P<fields>[^:]*)::(?P<text>.*)")
-
-
-def read_annotation(line: str) -> tuple[dict[str, str], str]:
-    """The fields and the text, as GitHub's runner reads them."""
-    found = ANNOTATION.fullmatch(line)
-    assert found is not None, line
-    fields = dict(field.split("=", 1) for field in found["fields"].split(","))
-    return {name: unquote(value) for name, value in fields.items()}, unquote(found["text"])
 
 
 # --- annotations ---

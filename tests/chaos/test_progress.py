@@ -11,7 +11,7 @@ from textwrap import dedent
 
 import pytest
 
-from tests.chaos.test_ci import read_annotation
+from tests.chaos.annotations import read_annotation
 from tests.tidy.rules.source import ROOT
 
 pytest_plugins = "pytester"
