@@ -99,12 +99,15 @@ def test_a_plain_value_needs_no_suspension(start: Start) -> None:
 
 
 def test_local_activities_run_at_once_and_are_recorded_in_the_order_they_end(start: Start) -> None:
+    fast_has_run = asyncio.Event()
+
     async def slow() -> str:
+        await fast_has_run.wait()
         await asyncio.sleep(0.02)
         return "slow"
 
     async def fast() -> str:
-        await asyncio.sleep(0.001)
+        fast_has_run.set()
         return "fast"
 
     async def workflow(ctx: Any) -> Any:
