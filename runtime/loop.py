@@ -18,7 +18,7 @@ Invariants:
   given up; one that swallows everything in a loop would otherwise never come back.
 - Outside of `run_ready()` and `close_tasks()` nothing global is left changed.
 
-Must not import: a clock, entropy, threads, sockets; nothing of this package but `errors` and
+Must not import: a clock, entropy, threads, sockets; nothing of this package but `errors`, `guard_frames` and
 the other `loop_*` files.
 """
 
@@ -32,6 +32,7 @@ from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any, Protocol
 
 from .errors import Evicted, TemporalError, invariant
+from .guard_frames import ENGINE, STDLIB, kind_of
 from .loop_compat import install as install_owned_primitives
 from .loop_futures import Future, GatheringFuture, Handle, Task, Timer, TimerHandle
 from .loop_refusals import refuse_loop_methods
@@ -281,7 +282,7 @@ class DeterministicLoop(asyncio.AbstractEventLoop):
         if task is not None:
             who = f"task {task.get_name()!r}"
             frames = _frames_of(task)
-            frames = [frame for frame in frames if not _is_of_the_engine(frame)] or frames
+            frames = [frame for frame in frames if kind_of(frame.f_code.co_filename) is not ENGINE] or frames
             if frames:
                 code = frames[-1].f_code
                 who += f" in {code.co_qualname}() at {code.co_filename}:{frames[-1].f_lineno}"
@@ -444,19 +445,15 @@ def _task_of(handle: Handle) -> Task | None:
 
 
 def _frames_of(task: Task) -> list[Any]:
-    """The suspended frames of a task, outermost first."""
+    """The suspended frames of a task, outermost first, without those of asyncio."""
     frames: list[Any] = []
     awaited: Any = task.get_coro()
     while awaited is not None:
         frame = getattr(awaited, "cr_frame", None) or getattr(awaited, "ag_frame", None)
-        if frame is not None and not frame.f_code.co_filename.endswith("tasks.py"):
+        if frame is not None and kind_of(frame.f_code.co_filename) is not STDLIB:
             frames.append(frame)
         awaited = getattr(awaited, "cr_await", None) or getattr(awaited, "ag_await", None)
     return frames
-
-
-def _is_of_the_engine(frame: Any) -> bool:
-    return str(frame.f_globals.get("__name__")).startswith(f"{__package__}.")
 
 
 refuse_loop_methods(DeterministicLoop)
