@@ -68,7 +68,8 @@ async def good(sim: Simulation) -> None:
     assert await handle.result() == "charged 5"
 
 
-async def careless(sim: Simulation) -> None:
+def charging_again(sim: Simulation) -> list[int]:
+    """Run the worker with a provider that charges whenever it is asked; gives back what it charged."""
     book: list[int] = []
 
     def charge_again(amount: int) -> str:
@@ -77,20 +78,18 @@ async def careless(sim: Simulation) -> None:
 
     sim.run(worker)
     sim.mock_activity("charge", charge_again)
+    return book
+
+
+async def careless(sim: Simulation) -> None:
+    book = charging_again(sim)
     handle = await temporal.start_workflow(order, workflow_id="order-7", args=[5], request_id="once")
     await handle.result()
     assert len(book) == 1, f"order 7 was charged {len(book)} times"
 
 
 async def two_at_once(sim: Simulation) -> None:
-    book: list[int] = []
-
-    def charge_again(amount: int) -> str:
-        book.append(amount)
-        return "charged"
-
-    sim.run(worker)
-    sim.mock_activity("charge", charge_again)
+    book = charging_again(sim)
     first = await temporal.start_workflow(order, workflow_id="order-1", args=[1], request_id="first")
     await sim.sleep("1h")
     second = await temporal.start_workflow(order, workflow_id="order-2", args=[2], request_id="second")
